@@ -21,6 +21,7 @@ from tests.deploy.test_kubernetes import PLAIN, assert_valid, documents, jobs, n
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/locust-operator"
+RECORD = PLAIN / "record"
 START = FOLDER / "start.sh"
 ROLES: tuple[Role, ...] = ("master", "worker")
 needs_jsonschema = pytest.mark.skipif(
@@ -186,6 +187,24 @@ anon_env = "DEAD_ANON"
 [people]
 password_env = "DEAD_PASSWORD"
 """
+
+
+@needs_schemas
+def test_records_outlive_the_pods_that_wrote_them() -> None:
+    """Nobody can copy from a container that has ended: they stay on a claim, and a pod of ours reads it."""
+    claim, reader = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(RECORD.glob("*.yaml")))
+    assert_valid([claim, reader])
+    named = {
+        one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in resource()["spec"]["volumes"]
+    }
+    (volume,) = reader["spec"]["volumes"]
+    assert named["runs"] == volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    own_pod, own = next((pod, container) for name, pod, container in jobs(plain()) if name == "harness-master")
+    (container,) = reader["spec"]["containers"]
+    assert container["securityContext"] == own["securityContext"]
+    assert reader["spec"]["securityContext"] == own_pod["securityContext"], "who may read what the master wrote"
+    assert reader["spec"]["automountServiceAccountToken"] is False
+    assert "envFrom" not in container
 
 
 def test_the_resource_is_what_its_comments_say() -> None:
