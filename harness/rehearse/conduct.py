@@ -8,12 +8,15 @@ after a signal or an error it does not, and `--resume` goes on where it was, or 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError, first_of
+from harness.core.ownership import refuse_outside_windows
 from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.preflight.accepted import AcceptedFinding
@@ -67,7 +70,7 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
         return state
     if work.no_load:
         return _cleaned(work, _given_up(work, state))
-    guard(work)
+    guard(work, state)
     state = work.save(state)
     if state.leftovers is None and not state.stopped and len(state.steps) < len(work.steps):
         state = _loaded(work, state)
@@ -86,8 +89,16 @@ def _given_up(work: Rehearsal, state: RehearsalState) -> RehearsalState:
     return work.save(state.model_copy(update={"stopped": why, "stopped_code": int(ExitCode.ABORTED)}))
 
 
-def guard(work: Rehearsal) -> None:
-    """May the largest step be made there? :raises TargetError: it may not; says how much would fit."""
+def guard(work: Rehearsal, state: RehearsalState) -> None:
+    """May the largest step be made there, and is there time for all that are left?
+
+    :raises TargetError: it may not, says how much would fit; or there is not: each step alone would fit into a window
+        that closes before the last one, when everything has been made and half of it was loaded.
+    """
+    if not state.stopped and state.leftovers is None:
+        left = [step.profile.phases for step in work.steps[len(state.steps) :]]
+        lasts_s = math.fsum(phases.end_s + phases.drain_s for phases in left)
+        refuse_outside_windows(work.target, datetime.now(UTC), lasts_s)
     largest, seed = work.steps[-1].profile, work.request.seed or 0
     peak = peak_of(largest, seed)
     permit(

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,12 +16,18 @@ from click.testing import CliRunner
 from harness.cli.capacity import capacity
 from harness.cli.rehearse import rehearse
 from harness.config.load import load_target
-from harness.core.errors import UsageError
+from harness.core.errors import TargetError, UsageError
 from harness.core.people import email_pattern
+from harness.core.target import Target, TargetKeys, TargetPeople, TargetWindow
 from harness.load.discovery import discover
+from harness.plan import PlanInputs, load_prices, make
 from harness.provision import provision
+from harness.provision.leftovers import Leftovers
 from harness.record.held import held
+from harness.rehearse.ask import steps_of
+from harness.rehearse.conduct import Rehearsal, guard
 from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, save
+from harness.run.run_request import RunRequest
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.sandbox.signed_in import sql
@@ -110,3 +118,34 @@ def test_a_folder_is_one_process_alone_until_that_is_gone(tmp_path: Path) -> Non
         other.wait()
     with held(tmp_path / "out", "rehearsal"):
         pass
+
+
+@pytest.mark.parametrize(("minutes", "refused"), [(50, True), (200, False)])
+def test_a_window_holds_the_whole_rehearsal_or_nothing_is_begun(minutes: int, refused: bool, tmp_path: Path) -> None:
+    """Each step of 20 minutes fits into 50, and the third one would have been refused behind the other two."""
+    asked = AskedRehearsal(
+        target="t", dau=500_000.0, sessions_per_day=1.5, session_minutes=8.0, hold_minutes=15.0, scale=1.0,
+        shares=(0.01, 0.1, 1.0), seed=1,
+    )  # fmt: skip
+    inputs = PlanInputs()
+    steps = steps_of(asked, make(inputs, load_prices()), inputs, tmp_path)
+    now = datetime.now(UTC)
+    window = TargetWindow(begins=now - timedelta(minutes=1), ends=now + timedelta(minutes=minutes))
+    target = Target(
+        name="t", url="http://127.0.0.1:9", environment="production", window=(window,),
+        keys=TargetKeys(anon_env="A", service_env="B"), people=TargetPeople(password_env="C"),
+    )  # fmt: skip
+    request = RunRequest(steps[-1].profile, "it", (), tmp_path, target=target, allow_production=True)
+    work = Rehearsal(request, target, steps, tmp_path, _unasked, _unasked, _unasked)
+    state = RehearsalState(asked=asked)
+    if not refused:
+        guard(work, state)
+        return
+    with pytest.raises(TargetError, match="its window ends"):
+        guard(work, state)
+    guard(work, state.model_copy(update={"stopped": "preflight found something"}))
+    guard(work, state.model_copy(update={"leftovers": Leftovers()}))
+
+
+def _unasked(*_: object) -> Any:
+    raise AssertionError("nothing is judged, told or made")
