@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -81,6 +82,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.capacity.state import Asked, SearchState, resumed
     from harness.cli import progress
     from harness.config.load import load_profile, load_slo_file
+    from harness.load.alive import BEAT
     from harness.record.held import held
     from reports.capacity_run import judged_step
     from reports.text import seconds
@@ -111,7 +113,9 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
         seed=asked_profile.seed if options["seed"] is None else options["seed"],
     )
     folder = _folder(options["out"], resume=options["resume"])
-    click.get_current_context().with_resource(held(folder, "search"))
+    context = click.get_current_context()
+    context.with_resource(held(folder, "search"))
+    context.with_resource(BEAT.kept(os.environ))
     click.echo(f"a step takes up to {seconds(timing.step_s)}; {_how_many(limits, len(sides))}")
     state = resumed(folder, asked) if options["resume"] else SearchState(asked=asked)
     sides = {name: _into(request, folder) for name, request in sides.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -74,6 +75,7 @@ def rehearse(target_file: str, **options: Any) -> None:
     from harness.cli.preflight import accepted_in
     from harness.config.load import load_slo_file, load_target
     from harness.core.people import email_pattern
+    from harness.load.alive import BEAT
     from harness.plan import PlanInputs, load_prices, make
     from harness.record.held import held
     from harness.rehearse import ask, conduct, state
@@ -99,7 +101,9 @@ def rehearse(target_file: str, **options: Any) -> None:
     folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
     now = state.RehearsalState(asked=asked)
     if not options["dry_run"]:
-        click.get_current_context().with_resource(held(folder, "rehearsal"))
+        context = click.get_current_context()
+        context.with_resource(held(folder, "rehearsal"))
+        context.with_resource(BEAT.kept(os.environ))  # people are made for an hour, in a container that is looked at
     if options["resume"] and not options["dry_run"]:
         now = state.resumed(folder, asked, to_clean_up=options["no_load"])
         asked = now.asked

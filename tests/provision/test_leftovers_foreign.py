@@ -152,7 +152,7 @@ def test_a_list_that_never_ends_is_not_read_for_ever(deployment: Deployment, mon
 def test_the_key_is_sent_as_its_kind_is_taken(
     service: str, bearer: str | None, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new key is no token: the platform hands a bearer on to PostgREST, which refuses what is no JWT."""
+    """A new key is no token, and goes as `apikey` alone, as everywhere else."""
     with job_of(deployment, monkeypatch, service) as job:
         removed(job, Leftovers(people=(OURS,), files=("f",)))
     assert deployment.asked
