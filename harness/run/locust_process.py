@@ -117,7 +117,9 @@ class LocustProcess:
 
         def hand_on(number: int, frame: object) -> None:
             self._log.warning("kill switch", signal="SIGUSR2")
-            if self._process is not None:
+            if self._process is None:
+                self._signal = self._signal or number  # while it is started: then it is ended as soon as it is there
+            else:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.send_signal(signal.SIGUSR2)
 
