@@ -1,5 +1,6 @@
-"""What INT, TERM and HUP do to a command: each is one exception, `Interrupted`, raised once in the main thread. USR2, the
-kill switch, does the same wherever no load is made; a run under load has a handler of its own for it.
+"""What INT, TERM and HUP do to a command: each is one exception, `Interrupted`, raised once in the main thread.
+
+USR2, the kill switch, does the same wherever no load is made; a run under load has a handler of its own for it.
 
 A command is cleaned up by unwinding, so a second signal must not cut the first one's unwinding short: it is noted, and
 raised only when the first is so long ago that something must be stuck. Where an exception would be worse than waiting

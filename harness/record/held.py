@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.errors import UsageError
 
-try:
-    import fcntl
-except ImportError:  # not on this system: then nobody is kept out
-    fcntl = None  # type: ignore[assignment]
+LOCKS = importlib.util.find_spec("fcntl") is not None
+"""Whether this system has them; elsewhere nobody is kept out."""
 
 
 @contextlib.contextmanager
@@ -23,9 +22,11 @@ def held(folder: Path, what: str) -> Iterator[None]:
     :raises UsageError: another process of this machine is at work there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
+    if not LOCKS:
         yield
         return
+    import fcntl
+
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:

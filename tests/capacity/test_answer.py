@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +185,7 @@ def test_answers_of_two_deployments_keep_their_order_whichever_was_found_first(t
     profile = load_profile("smoke")
     ask = RunRequest(profile, "smoke", (), tmp_path, sandbox_url="http://127.0.0.1:9")
     limits = SearchLimits(start=1, highest=2, lowest=0.1, within=0.5, steps=9, confirm=1)
-    made = Hunt({"A": ask, "B": ask}, limits, timing_for(profile, None, 60, 5), tmp_path, _nobody, _nobody, nullcontext)
+    made = Hunt({"A": ask, "B": ask}, limits, timing_for(profile, None, 60, 5), tmp_path, _nobody, _nobody, _nobody)
     _, answers = hunt(made, state)
     assert list(answers) == ["A", "B"]
     assert (answers["A"].high, answers["B"].high) == (1.4, 1.2)

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from harness.core.run_token import TOKEN_ENV, new_token
+from scripts.kubernetes_manifests import PLAIN
 from tests.deploy.locust_operator import Role, arguments, job, refused
-from tests.deploy.test_kubernetes import PLAIN, assert_valid, documents, jobs, needs_schemas, plain
+from tests.deploy.test_kubernetes import assert_valid, documents, jobs, needs_schemas, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/locust-operator"

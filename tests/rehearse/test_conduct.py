@@ -109,8 +109,8 @@ def test_a_folder_is_one_process_alone_until_that_is_gone(tmp_path: Path) -> Non
     try:
         assert other.stdout is not None
         assert other.stdout.readline() == "there\n"
-        for command in ([rehearse, "--target", str(file)], [capacity, "--url", "http://127.0.0.1:9"]):
-            done = CliRunner().invoke(command[0], [*command[1:], "--out", str(tmp_path / "out")])
+        for command, words in ((rehearse, ["--target", str(file)]), (capacity, ["--url", "http://127.0.0.1:9"])):
+            done = CliRunner().invoke(command, [*words, "--out", str(tmp_path / "out")])
             assert isinstance(done.exception, UsageError)
             assert "another process is at work on this" in done.exception.what
     finally:
