@@ -300,8 +300,9 @@ def _told(answer: CapacityAnswer, folder: Path, *, needed: bool) -> ExitCode:
     click.echo(visible(f"page: {folder / PAGE}"))
     if any(side.kind == "unknown" for side in answer.sides):
         return ExitCode.INCONCLUSIVE
-    carried = [side.worth_low.headroom if side.worth_low is not None else 0.0 for side in answer.sides]
-    if needed and min(carried) < 1:
-        known_not = all(side.worth_high is None or side.worth_high.headroom < 1 for side in answer.sides)
-        return ExitCode.SLO_MISSED if known_not else ExitCode.INCONCLUSIVE
+    short = [side for side in answer.sides if side.worth_low is None or side.worth_low.headroom < 1]
+    if needed and short:
+        # Where nothing failed, nobody knows how much more it carries.
+        known = any(side.worth_high is not None and side.worth_high.headroom < 1 for side in short)
+        return ExitCode.SLO_MISSED if known else ExitCode.INCONCLUSIVE
     return ExitCode.PASS

@@ -15,8 +15,9 @@ from harness.capacity.state import Asked, SearchState, resumed, save
 from harness.capacity.step import Figure, Step
 from harness.capacity.step_profile import at_rate, highest_rate, objectives, people_for, timing_for
 from harness.capacity.worth import worth
+from harness.cli.capacity import _told
 from harness.config.load import load_profile, load_slo_file
-from harness.core.errors import UsageError
+from harness.core.errors import ExitCode, UsageError
 from harness.core.slo import Claim
 from harness.plan import PlanInputs, load_prices
 from harness.run.run_request import RunRequest
@@ -170,6 +171,39 @@ def test_the_page_shows_every_step_and_loads_nothing() -> None:
     assert "default-src 'none'" in page
     for title in ("Latency against throughput", "Good work against throughput", "Errors against throughput"):
         assert title in page
+
+
+@pytest.mark.parametrize(
+    ("sides", "code"),
+    [
+        ([(2.0, 3.0)], ExitCode.PASS),
+        ([(0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(None, 0.9)], ExitCode.SLO_MISSED),
+        ([(0.5, 1.5)], ExitCode.INCONCLUSIVE),
+        ([(0.5, None)], ExitCode.INCONCLUSIVE),  # at least so much: no higher rate was allowed, none failed
+        ([(None, 1.5)], ExitCode.INCONCLUSIVE),
+        ([(2.0, 3.0), (0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(0.5, None), (0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(2.0, 3.0), (0.5, None)], ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_too_little_is_said_of_what_is_known_to_be(
+    sides: list[tuple[float | None, float | None]], code: ExitCode, tmp_path: Path
+) -> None:
+    """Rates as shares of what the plan's people need."""
+    inputs, prices = PlanInputs(), load_prices()
+    peak = worth(1.0, None, inputs, prices).planned_sessions
+
+    def side(name: str, low: float | None, high: float | None) -> SideAnswer:
+        kind = "interval" if low and high else ("at least" if low else "below")
+        found = Capacity(kind, low and low * peak, high and high * peak)
+        values = (None if one is None else worth(one * peak, None, inputs, prices) for one in (low, high))
+        return side_answer(name, "t", [step(1)], found, *values)
+
+    made = [side(name, *ends) for name, ends in zip("AB", sides, strict=False)]
+    answer = CapacityAnswer(profile="smoke", sides=tuple(made), compared=compared(made))
+    assert _told(answer, tmp_path, needed=True) is code
+    assert _told(answer, tmp_path, needed=False) is ExitCode.PASS
 
 
 def test_answers_of_two_deployments_keep_their_order_whichever_was_found_first(tmp_path: Path) -> None:
