@@ -58,8 +58,8 @@ def refuse_outside_windows(target: Target, now: datetime, lasts_s: float = 0.0) 
             f"this run lasts until {_exactly(now + timedelta(seconds=lasts_s))}, its window ends "
             f"{_exactly(current.ends)}",
             where=where,
-            remedy="begin earlier, choose a shorter profile, wait less for workers (--wait), or have its owner lengthen "
-            "the window",
+            remedy="begin earlier, choose a shorter profile, wait less for workers (--wait), or have its owner "
+            "lengthen the window",
         )
 
 
