@@ -20,7 +20,6 @@ from harness.core.visible import visible
 if TYPE_CHECKING:
     from harness.capacity.search import Capacity, SearchLimits
     from harness.capacity.state import SearchState
-    from harness.core.frozen_model import FrozenModel
     from harness.run.run_request import RunRequest
     from reports.capacity.answer import CapacityAnswer
 
@@ -84,6 +83,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.config.load import load_profile, load_slo_file
     from harness.load.alive import BEAT
     from harness.record.held import held
+    from harness.record.resumed_state import digest
     from reports.capacity_run import judged_step
     from reports.text import seconds
 
@@ -106,8 +106,8 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
         profile=asked_profile.name,
         targets=tuple(_name(request) for request in sides.values()),
         urls=tuple("" if request.target is None else request.target.url for request in sides.values()),
-        profile_digest=_digest(asked_profile),
-        objectives_digest=_digest(slos),
+        profile_digest=digest(asked_profile),
+        objectives_digest=digest(slos),
         **{key: getattr(limits, key) for key in ("start", "lowest", "highest", "within", "steps", "tries", "confirm")},
         **{key: getattr(timing, key) for key in ("settle_s", "measure_s", "cool_s")},
         seed=asked_profile.seed if options["seed"] is None else options["seed"],
@@ -224,14 +224,6 @@ def _name(request: RunRequest) -> str:
     if request.target is not None:
         return request.target.name
     return request.sandbox_url or f"sandbox {' '.join(request.quirks)}".strip()
-
-
-def _digest(said: FrozenModel) -> str:
-    """The same for files that say the same."""
-    import hashlib
-    import json
-
-    return hashlib.sha256(json.dumps(said.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _folder(out: Path | None, *, resume: bool) -> Path:

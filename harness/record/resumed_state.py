@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from pydantic import ValidationError
 
 from harness.core.frozen_model import FrozenModel
@@ -13,6 +16,11 @@ def changed(before: FrozenModel, now: FrozenModel) -> list[str]:
     return [
         f"{name} was {said[name]}, now {asked[name]}" for name in asked if name in said and said[name] != asked[name]
     ]
+
+
+def digest(said: FrozenModel) -> str:
+    """12 hexadecimal digits, the same in every process for what says the same."""
+    return hashlib.sha256(json.dumps(said.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def first_problem(error: ValidationError) -> str:
