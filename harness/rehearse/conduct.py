@@ -95,8 +95,8 @@ def guard(work: Rehearsal, state: RehearsalState) -> None:
     :raises TargetError: it may not, says how much would fit; or there is not: each step alone would fit into a window
         that closes before the last one, when everything has been made and half of it was loaded.
     """
-    if not state.stopped and state.leftovers is None:
-        left = [step.profile.phases for step in work.steps[len(state.steps) :]]
+    left = [step.profile.phases for step in work.steps[len(state.steps) :]]
+    if left and not state.stopped and state.leftovers is None:  # a clean-up has no window
         lasts_s = math.fsum(phases.end_s + phases.drain_s for phases in left)
         refuse_outside_windows(work.target, datetime.now(UTC), lasts_s)
     largest, seed = work.steps[-1].profile, work.request.seed or 0

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from harness.provision.leftovers import Leftovers
 from harness.record.held import held
 from harness.rehearse.ask import steps_of
 from harness.rehearse.conduct import Rehearsal, guard
-from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, save
+from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, StepOutcome, save
 from harness.run.run_request import RunRequest
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
@@ -131,6 +132,7 @@ def test_a_window_holds_the_whole_rehearsal_or_nothing_is_begun(minutes: int, re
     steps = steps_of(asked, make(inputs, load_prices()), inputs, tmp_path)
     now = datetime.now(UTC)
     window = TargetWindow(begins=now - timedelta(minutes=1), ends=now + timedelta(minutes=minutes))
+    over = TargetWindow(begins=now - timedelta(minutes=9), ends=now - timedelta(minutes=1))
     target = Target(
         name="t", url="http://127.0.0.1:9", environment="production", window=(window,),
         keys=TargetKeys(anon_env="A", service_env="B"), people=TargetPeople(password_env="C"),
@@ -145,6 +147,17 @@ def test_a_window_holds_the_whole_rehearsal_or_nothing_is_begun(minutes: int, re
         guard(work, state)
     guard(work, state.model_copy(update={"stopped": "preflight found something"}))
     guard(work, state.model_copy(update={"leftovers": Leftovers()}))
+    closed = target.model_copy(update={"window": (over,)})
+    guard(
+        replace(work, target=closed, steps=steps[-1:]), state.model_copy(update={"steps": (step_outcome(),)})
+    )  # cut off before it
+
+
+def step_outcome() -> StepOutcome:
+    return StepOutcome(
+        share=1.0, rate=1.0, run="r", planned_sessions=1, requests=1, requests_per_s=1.0, verdict="pass", exit_code=0,
+        sentence="", generator_fit=True, machine_share=None,
+    )  # fmt: skip
 
 
 def _unasked(*_: object) -> Any:
