@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -29,6 +35,7 @@ from harness.rehearse.state import AskedRehearsal, RehearsalState
 from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.run_request import RunRequest
 from tests.record.test_store import manifest
+from tests.runs.conftest import BRIEF
 
 
 class Quiet:
@@ -136,3 +143,32 @@ def test_two_deployments_are_not_loaded_again_when_one_run_was_ended(
 
 def _unasked(*_: object) -> Any:
     raise AssertionError("nothing is judged, told or waited for")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR2], ids=["Ctrl-C", "kill switch"])
+def test_a_real_search_has_no_load_any_more_once_its_step_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    """From the signal to the end of the command, with the pauses between steps as short as they can be."""
+    command = [sys.executable, "-m", "harness", "capacity", str(BRIEF), "--out", str(tmp_path / "out")]
+    command += ["--start", "0.2", "--max-rate", "0.25", "--settle", "1", "--measure", "60", "--cool", "0.1"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "out").glob("*/stream/arrivals.arrows")):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "the load did not begin"
+            time.sleep(0.1)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert process.returncode == ExitCode.ABORTED, said
+    assert "no further run is begun" in said
+    assert "go on with: harness capacity --resume" in said
+    assert len(list((tmp_path / "out").glob("*/manifest.json"))) == 1
+    assert json.loads((tmp_path / "out" / "capacity.json").read_text(encoding="utf-8"))["steps"] == []
