@@ -58,7 +58,7 @@ PAGE = "rehearsal.md"
 @click.option("--keep", is_flag=True, help="Leave people and rows; `--resume` without it removes them.")
 @click.option("--out", type=OutFolder(), help="Where the rehearsal goes; runs/rehearsal-TIME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted rehearsal in --out.")
-@click.option("--clean-up", "no_load", is_flag=True, help="With --resume: no more load, remove what was made.")
+@click.option("--clean-up", "no_load", is_flag=True, help="No more load: remove what was made, also without --out.")
 @click.option("--dry-run", is_flag=True, help="Say everything that would be sent and written, and send nothing.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def rehearse(target_file: str, **options: Any) -> None:
@@ -68,8 +68,7 @@ def rehearse(target_file: str, **options: Any) -> None:
 
     A step is left out when the smaller ones say that it would miss its objectives, or that the generator would give
     way. People are made with the target's tag and removed with everything that they wrote. One file, rehearsal.json in
-    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted, --resume --clean-up gives the
-    rest up.
+    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted, --clean-up gives the rest up.
     """
     from harness.cli import progress
     from harness.cli.preflight import accepted_in
@@ -82,8 +81,9 @@ def rehearse(target_file: str, **options: Any) -> None:
     from harness.run.run_request import RunRequest
     from reports import rehearsal as told_by
 
-    if options["no_load"] and (options["keep"] or options["dry_run"] or not options["resume"]):
-        raise click.UsageError("--clean-up goes with --resume and --out, and with neither --keep nor --dry-run")
+    if options["no_load"] and (options["keep"] or options["dry_run"]):
+        raise click.UsageError("--clean-up goes with neither --keep nor --dry-run")
+    options["resume"] |= options["no_load"] and options["out"] is not None and (options["out"] / state.FILE).exists()
     target = load_target(target_file)
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
     asked = state.AskedRehearsal(
@@ -149,7 +149,12 @@ def rehearse(target_file: str, **options: Any) -> None:
     except BaseException:
         again = f"harness rehearse --resume --out {folder}"
         click.echo(visible(f"go on with: {again}, and the same options"), err=True)
-        click.echo(visible(f"no more load, and remove what was made: {again} --clean-up --target FILE"), err=True)
+        click.echo(
+            visible(
+                f"no more load, and remove what was made: harness rehearse --clean-up --out {folder} --target FILE"
+            ),
+            err=True,
+        )
         raise
     _write(folder, now)
     click.echo(visible(told_by.answer(now)))

@@ -56,8 +56,9 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.mark.parametrize("known_folder", [True, False], ids=["resumed", "its folder was lost with its machine"])
 def test_a_rehearsal_is_given_up_and_cleaned_up_without_any_more_load(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    known_folder: bool, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its window is over and its target is sick: neither the guard nor the doctor would let it come to its clean-up."""
     known = discover(sandbox.url)
@@ -76,15 +77,17 @@ def test_a_rehearsal_is_given_up_and_cleaned_up_without_any_more_load(
         target=target.name, url=target.url, people=f"{email_pattern(target.people)}, tag gup", dau=5_000.0,
         sessions_per_day=1.5, session_minutes=0.1, hold_minutes=2.0, scale=1.0, shares=(0.5, 1.0), seed=1,
     )  # fmt: skip
-    save(out, RehearsalState(asked=asked, provisioned="all are there"))
-    given = ["--target", str(file), "--out", str(out), "--resume", "--allow-production"]
-    refused = CliRunner().invoke(rehearse, [*given, "--dau", "5000"])
-    assert refused.exit_code != 0, "the same options were not given"
+    given = ["--target", str(file), "--out", str(out), "--allow-production"]
+    if known_folder:
+        save(out, RehearsalState(asked=asked, provisioned="all are there"))
+        refused = CliRunner().invoke(rehearse, [*given, "--resume", "--dau", "5000"])
+        assert refused.exit_code != 0, "the same options were not given"
     done = CliRunner().invoke(rehearse, [*given, "--clean-up"])
     assert done.exit_code == 30, done.output
     found = json.loads((out / FILE).read_text(encoding="utf-8"))
     assert found["cleaned"]
-    assert found["stopped"] == "50%, 100% of the peak were not run: given up, only the clean-up was wanted"
+    shares = "50%, 100%" if known_folder else "1%, 10%, 100%"
+    assert found["stopped"] == f"{shares} of the peak were not run: given up, only the clean-up was wanted"
     assert not found["steps"]
     assert "1 rate_limits" in found["cleaned"]
     left = "select count(*) as n from auth.users where email like '%gup.example.com'"
@@ -93,11 +96,11 @@ def test_a_rehearsal_is_given_up_and_cleaned_up_without_any_more_load(
     assert "only the clean-up was wanted" in (out / "rehearsal.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("more", [[], ["--resume", "--keep"], ["--resume", "--dry-run"]])
-def test_a_clean_up_is_asked_for_alone(more: list[str], tmp_path: Path) -> None:
-    done = CliRunner().invoke(rehearse, ["--target", "x.toml", "--out", str(tmp_path), "--clean-up", *more])
+@pytest.mark.parametrize("more", ["--keep", "--dry-run"])
+def test_a_clean_up_is_asked_for_alone(more: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(rehearse, ["--target", "x.toml", "--out", str(tmp_path), "--clean-up", more])
     assert done.exit_code == 2
-    assert "--clean-up goes with --resume" in done.output
+    assert "--clean-up goes with neither" in done.output
 
 
 def test_a_folder_is_one_process_alone_until_that_is_gone(tmp_path: Path) -> None:

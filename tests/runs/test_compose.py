@@ -96,11 +96,11 @@ def test_the_command_of_a_rehearsal_is_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "step 1: " in done.stdout
     assert f"written: {tmp_path / 'rehearsal'}" in done.stdout
-    for more in ("--resume", "--resume --clean-up"):  # of what is not there
+    for more, said in (("--resume", "there is no rehearsal to go on with"), ("--clean-up --keep", "goes with neither")):
         words = command("rehearsal", {"DAU": "5000", "MORE": more}, replacements)
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2, done.stderr
-        assert "there is no rehearsal to go on with" in done.stderr
+        assert said in done.stderr
 
 
 @pytest.mark.slow
