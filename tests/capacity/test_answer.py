@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.capacity.hunt import Hunt, hunt
-from harness.capacity.search import Capacity, SearchLimits
+from harness.capacity.search import Capacity, Kind, SearchLimits
 from harness.capacity.state import Asked, SearchState, resumed, save
 from harness.capacity.step import Figure, Step
 from harness.capacity.step_profile import at_rate, highest_rate, objectives, people_for, timing_for
@@ -195,7 +195,7 @@ def test_too_little_is_said_of_what_is_known_to_be(
     peak = worth(1.0, None, inputs, prices).planned_sessions
 
     def side(name: str, low: float | None, high: float | None) -> SideAnswer:
-        kind = "interval" if low and high else ("at least" if low else "below")
+        kind: Kind = "interval" if low and high else ("at least" if low else "below")
         found = Capacity(kind, low and low * peak, high and high * peak)
         values = (None if one is None else worth(one * peak, None, inputs, prices) for one in (low, high))
         return side_answer(name, "t", [step(1)], found, *values)
