@@ -119,7 +119,8 @@ def resumed(folder: Path, asked: AskedRehearsal, *, to_clean_up: bool = False) -
         raise UsageError(
             f"this rehearsal cannot be gone on with: {first_problem(error)}",
             where=str(path),
-            remedy="go on with the version of the harness that wrote it; people that it made: harness users cleanup",
+            remedy="go on with the version of the harness that wrote it; or remove what it made, in another folder: "
+            "harness rehearse --clean-up",
         ) from error
     if to_clean_up:
         asked = state.asked.model_copy(update={name: getattr(asked, name) for name in WHOSE})

@@ -100,6 +100,6 @@ def test_a_state_that_cannot_be_read_is_not_said_to_be_none(text: str, tmp_path:
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match="this rehearsal cannot be gone on with") as caught:
         resumed(tmp_path, asked())
-    assert "harness users cleanup" in caught.value.remedy
+    assert "harness rehearse --clean-up" in caught.value.remedy
     with pytest.raises(UsageError, match="there is no rehearsal"):
         resumed(tmp_path / "elsewhere", asked())
