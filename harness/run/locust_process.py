@@ -145,7 +145,7 @@ class LocustProcess:
     @property
     def _limit_s(self) -> float:
         """From its start to a kill."""
-        waiting_s = 3600.0 if self._run_request.master_port else 0.0
+        waiting_s = 3600.0 + self._run_request.wait_s if self._run_request.master_port else 0.0
         return self._spec.end_s + self._spec.grace_s + PATIENCE_S + waiting_s
 
     def _killing(self, process: subprocess.Popen[str], after_s: float, event: str) -> threading.Timer:
