@@ -95,7 +95,7 @@ class RestJob:
                 said = type(error).__name__
             else:
                 if reply.is_success:
-                    return reply.json() if reply.content else None
+                    return self._understood(method, path, reply) if reply.content else None
                 said = f"status {reply.status_code}: {reply.text[:200]}"
                 if reply.status_code < 500 and reply.status_code not in (408, 429):
                     break
@@ -108,6 +108,20 @@ class RestJob:
             remedy="see that the service key may read and delete there; then repeat the same command",
         )
 
+    def _understood(self, method: str, path: str, reply: httpx.Response) -> list[dict[str, Any]]:
+        """Rows, or whatever Storage lists of what it removed. :raises TargetError: something else."""
+        try:
+            found = reply.json()
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise TargetError(
+                f"{method} {path.partition('?')[0]}: the reply cannot be understood: it is no list of rows",
+                where=f"target {self.target.name}",
+                remedy="check that the target file's url is a Supabase project; then repeat the same command",
+            )
+        return found
+
     def ids(self, table: str, column: str, values: Sequence[str], select: str) -> Iterator[dict[str, Any]]:
         """Rows with one of these values; `id` is among what is selected. Page by page, to the first page without any:
         how many rows a page has is the deployment's to say, and what is not seen here would stay, or be taken for
@@ -119,7 +133,7 @@ class RestJob:
             asked = f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&order=id&limit={PAGE}"
             last = ""
             while rows := self.send("GET", f"{asked}&id=gt.{last}" if last else asked):
-                if str(rows[-1]["id"]) == last:
+                if "id" not in rows[-1] or str(rows[-1]["id"]) == last:
                     raise TargetError(
                         f"GET /rest/v1/{table}: it repeats a page, so its list would never end",
                         where=f"target {self.target.name}",

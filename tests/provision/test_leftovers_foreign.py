@@ -30,6 +30,7 @@ class Deployment:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)  # method, path with query, headers
     gone: dict[str, list[str]] = field(default_factory=dict)
+    instead: bytes = b""  # of whatever it would answer
 
     def read(self, table: str, query: dict[str, list[str]]) -> list[dict[str, Any]]:
         filters = {
@@ -68,7 +69,7 @@ def deployment() -> Iterator[Deployment]:
                 told.gone.setdefault(table, []).extend(str(row["id"]) for row in rows)
             else:
                 rows = told.read(table, query)
-            body = json.dumps(rows).encode()
+            body = told.instead or json.dumps(rows).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -143,6 +144,17 @@ def test_a_list_that_never_ends_is_not_read_for_ever(deployment: Deployment, mon
         pytest.raises(TargetError, match="repeats a page, so its list would never end"),
     ):
         found(job, [OURS])
+
+
+@pytest.mark.parametrize("instead", [b"<html>signed in?</html>", b'{"id": 1}', b"[1]", b"[" * 100_000, b"null"])
+def test_an_answer_that_is_no_list_of_rows_is_the_targets_fault(
+    instead: bytes, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.instead = instead
+    with job_of(deployment, monkeypatch, "sb_secret_service") as job:
+        for ask in (lambda: found(job, [OURS]), lambda: removed(job, Leftovers(people=(OURS,)))):
+            with pytest.raises(TargetError, match="no list of rows"):
+                ask()
 
 
 @pytest.mark.parametrize(
