@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.load import child_process as processes
+from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 
@@ -50,6 +51,7 @@ def conduct(pair: Pair) -> list[dict[str, Path]]:
     """Make all rounds. Returns the run directories of each, by side.
 
     :raises HarnessError: a run was refused, or left no record; what was made stays in the folder.
+    :raises Interrupted: a run was, or by hand (`EndedByHand`): no further round is made.
     """
     pair.folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -59,6 +61,8 @@ def conduct(pair: Pair) -> list[dict[str, Path]]:
         for number in range(pair.rounds):
             watcher.stage(f"round {number + 1} of {pair.rounds}: base and head are loaded at the same time")
             rounds.append(_round(pair, where, number))
+            for folder in rounds[-1].values():
+                refuse_to_go_on(folder)
         return rounds
 
 

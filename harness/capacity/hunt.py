@@ -12,6 +12,7 @@ from harness.capacity.search import Capacity, Next, SearchLimits, decide
 from harness.capacity.state import SearchState, save
 from harness.capacity.step import Step
 from harness.capacity.step_profile import Timing, at_rate
+from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.supervisor import rehearse
@@ -40,6 +41,7 @@ def hunt(asked: Hunt, state: SearchState) -> tuple[SearchState, dict[str, Capaci
     """Go on from `state` until each side has its answer. The state is saved after every step.
 
     :raises HarnessError: as `harness.run.supervisor.rehearse`; what was done is kept.
+    :raises Interrupted: a step was; it is made again when the search goes on.
     """
     save(asked.folder, state)
     answers: dict[str, Capacity] = {}
@@ -57,7 +59,7 @@ def hunt(asked: Hunt, state: SearchState) -> tuple[SearchState, dict[str, Capaci
                 asked.told(state.steps[-1].text)
                 failed = state.steps[-1].word == "fail"
                 asked.sleep(asked.timing.cool_s * (AFTER_A_FAILURE if failed else 1.0))
-    return state, answers
+    return state, {side: answers[side] for side in asked.sides}  # whichever was done first
 
 
 def _turns(sides: Mapping[str, RunRequest], state: SearchState) -> Sequence[str]:
@@ -73,6 +75,7 @@ def _step(asked: Hunt, request: RunRequest, side: str, found: Next, number: int)
     with asked.watcher() as watcher:
         watcher.stage(f"{name}step {number + 1}: {found.rate:.3g} sessions/s, {found.why}")
         folder = rehearse(replace(request, profile=profile, seed=profile.seed), watcher)
+    refuse_to_go_on(folder)
     return asked.judge(folder, found.rate, side)
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harness.capacity.step import Step
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
+from harness.record.resumed_state import changed, first_problem
 from harness.record.streams import replacing
 
 FILE = "capacity.json"
@@ -20,6 +21,9 @@ class Asked(FrozenModel):
 
     profile: str
     targets: tuple[str, ...]  # one, or two that are tested by turns; no secrets
+    urls: tuple[str, ...] = ()  # theirs; a state of an earlier harness has neither these nor the digests
+    profile_digest: str = ""  # of all that the profile says
+    objectives_digest: str = ""  # of what steps are judged by
     start: float
     lowest: float
     highest: float
@@ -63,16 +67,20 @@ def resumed(folder: Path, asked: Asked) -> SearchState:
     path = folder / FILE
     try:
         state = SearchState.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise UsageError(
             "there is no search to go on with", where=str(path), remedy="leave --resume out, or name its folder"
         ) from error
-    before, now = state.asked.model_dump(), asked.model_dump()
-    other = [f"{name} was {before[name]}, now {now[name]}" for name in now if before[name] != now[name]]
-    if other:
+    except ValidationError as error:
+        raise UsageError(
+            f"this search cannot be gone on with: {first_problem(error)}",
+            where=str(path),
+            remedy="go on with the version of the harness that wrote it, or search anew in another folder",
+        ) from error
+    if other := changed(state.asked, asked):
         raise UsageError(
             f"the search in this folder asked something else: {'; '.join(other)}",
             where=str(path),
-            remedy="give the same options again, or search anew in another folder",
+            remedy="give the same options, files and targets again, or search anew in another folder",
         )
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import click
 from harness.cli.arguments import Finite, HttpUrl, OutFolder
 from harness.cli.run import known_switches
 from harness.core.counted import counted
-from harness.core.errors import ExitCode, UsageError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.capacity.state import Asked, SearchState, resumed
     from harness.cli import progress
     from harness.config.load import load_profile, load_slo_file
+    from harness.load.alive import BEAT
+    from harness.record.held import held
+    from harness.record.resumed_state import digest
     from reports.capacity_run import judged_step
     from reports.text import seconds
 
@@ -101,11 +105,17 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     asked = Asked(
         profile=asked_profile.name,
         targets=tuple(_name(request) for request in sides.values()),
+        urls=tuple("" if request.target is None else request.target.url for request in sides.values()),
+        profile_digest=digest(asked_profile),
+        objectives_digest=digest(slos),
         **{key: getattr(limits, key) for key in ("start", "lowest", "highest", "within", "steps", "tries", "confirm")},
         **{key: getattr(timing, key) for key in ("settle_s", "measure_s", "cool_s")},
         seed=asked_profile.seed if options["seed"] is None else options["seed"],
     )
     folder = _folder(options["out"], resume=options["resume"])
+    context = click.get_current_context()
+    context.with_resource(held(folder, "search"))
+    context.with_resource(BEAT.kept(os.environ))
     click.echo(f"a step takes up to {seconds(timing.step_s)}; {_how_many(limits, len(sides))}")
     state = resumed(folder, asked) if options["resume"] else SearchState(asked=asked)
     sides = {name: _into(request, folder) for name, request in sides.items()}
@@ -122,7 +132,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
             ),
             state,
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, HarnessError):
         click.echo(visible(f"go on with: harness capacity --resume --out {folder}, and the same options"), err=True)
         raise
     answer = _answer(state, answers, options["dau"])
@@ -282,8 +292,9 @@ def _told(answer: CapacityAnswer, folder: Path, *, needed: bool) -> ExitCode:
     click.echo(visible(f"page: {folder / PAGE}"))
     if any(side.kind == "unknown" for side in answer.sides):
         return ExitCode.INCONCLUSIVE
-    carried = [side.worth_low.headroom if side.worth_low is not None else 0.0 for side in answer.sides]
-    if needed and min(carried) < 1:
-        known_not = all(side.worth_high is None or side.worth_high.headroom < 1 for side in answer.sides)
-        return ExitCode.SLO_MISSED if known_not else ExitCode.INCONCLUSIVE
+    short = [side for side in answer.sides if side.worth_low is None or side.worth_low.headroom < 1]
+    if needed and short:
+        # Where nothing failed, nobody knows how much more it carries.
+        known = any(side.worth_high is not None and side.worth_high.headroom < 1 for side in short)
+        return ExitCode.SLO_MISSED if known else ExitCode.INCONCLUSIVE
     return ExitCode.PASS

@@ -11,7 +11,7 @@ import click
 
 from harness.cli.arguments import Finite, HttpUrl, OutFolder, TomlName
 from harness.core.counted import counted
-from harness.core.errors import UsageError
+from harness.core.errors import EndedByHand, UsageError
 from harness.core.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     from harness.levers import state as states
     from harness.levers.runner import LeversJob, measure
     from harness.levers.turns import enough, minutes, turns
+    from harness.record.held import held
+    from harness.record.resumed_state import digest
 
     folder = _folder(options["out"], resume=options["resume"])
     load_s = request.profile.phases.measure_s
@@ -136,7 +138,10 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
         target=request.target.name if request.target else request.sandbox_url or "sandbox",
         seed=request.seed or 0,
         load_s=load_s,
+        url=request.target.url if request.target else "",
+        profile_digest=digest(request.profile),
     )
+    click.get_current_context().with_resource(held(folder, "comparison"))
     names = tuple(one.name for one in asked)
     if options["resume"]:
         state = states.resumed(folder, facts, options["rounds"] or 0, names)
@@ -163,7 +168,7 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     job = LeversJob(request, todo, folder, progress.watcher, told, note)
     try:
         state = measure(job, state)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EndedByHand):
         if (done := states.load(folder)).pieces:  # the signal may have come before the last of them was told of
             note(done)
         click.echo(visible(f"go on with: harness levers --resume --out {folder}, and the same options"), err=True)

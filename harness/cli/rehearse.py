@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ PAGE = "rehearsal.md"
 @click.option("--keep", is_flag=True, help="Leave people and rows; `--resume` without it removes them.")
 @click.option("--out", type=OutFolder(), help="Where the rehearsal goes; runs/rehearsal-TIME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted rehearsal in --out.")
+@click.option("--clean-up", "no_load", is_flag=True, help="No more load: remove what was made, also without --out.")
 @click.option("--dry-run", is_flag=True, help="Say everything that would be sent and written, and send nothing.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def rehearse(target_file: str, **options: Any) -> None:
@@ -66,20 +68,28 @@ def rehearse(target_file: str, **options: Any) -> None:
 
     A step is left out when the smaller ones say that it would miss its objectives, or that the generator would give
     way. People are made with the target's tag and removed with everything that they wrote. One file, rehearsal.json in
-    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted.
+    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted, --clean-up gives the rest up.
     """
     from harness.cli import progress
     from harness.cli.preflight import accepted_in
     from harness.config.load import load_slo_file, load_target
+    from harness.core.people import email_pattern
+    from harness.load.alive import BEAT
     from harness.plan import PlanInputs, load_prices, make
+    from harness.record.held import held
     from harness.rehearse import ask, conduct, state
     from harness.run.run_request import RunRequest
     from reports import rehearsal as told_by
 
+    if options["no_load"] and (options["keep"] or options["dry_run"]):
+        raise click.UsageError("--clean-up goes with neither --keep nor --dry-run")
+    options["resume"] |= options["no_load"] and options["out"] is not None and (options["out"] / state.FILE).exists()
     target = load_target(target_file)
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
     asked = state.AskedRehearsal(
         target=target.name,
+        url=target.url,
+        people=f"{email_pattern(target.people)}, tag {target.people.tag}",
         dau=options["dau"],
         sessions_per_day=options["sessions_per_day"],
         session_minutes=options["session_minutes"],
@@ -88,12 +98,20 @@ def rehearse(target_file: str, **options: Any) -> None:
         shares=options["shares"],
         seed=options["seed"],
     )
+    folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
+    now = state.RehearsalState(asked=asked)
+    if not options["dry_run"]:
+        context = click.get_current_context()
+        context.with_resource(held(folder, "rehearsal"))
+        context.with_resource(BEAT.kept(os.environ))  # people are made for an hour, in a container that is looked at
+    if options["resume"] and not options["dry_run"]:
+        now = state.resumed(folder, asked, to_clean_up=options["no_load"])
+        asked = now.asked
     inputs = PlanInputs().changed(
         dau=asked.dau, sessions_per_day=asked.sessions_per_day, session_minutes=asked.session_minutes
     )
     prices = load_prices()
     made = make(inputs, prices)
-    folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
     if options["dry_run"]:
         with tempfile.TemporaryDirectory(prefix="harness-dry-run-") as draft:
             steps = ask.steps_of(asked, made, inputs, Path(draft))
@@ -101,7 +119,6 @@ def rehearse(target_file: str, **options: Any) -> None:
             click.echo(visible(line))
         click.echo("dry run: nothing was sent, nothing was written")
         return
-    now = state.resumed(folder, asked) if options["resume"] else state.RehearsalState(asked=asked)
     work = conduct.Rehearsal(
         request=RunRequest(
             profile=(steps := ask.steps_of(asked, made, inputs, folder))[-1].profile,
@@ -124,12 +141,20 @@ def rehearse(target_file: str, **options: Any) -> None:
         accepted=accepted_in(options["accepted_file"]),
         fail_on=options["fail_on"],
         keep=options["keep"],
+        no_load=options["no_load"],
         concurrency=options["concurrency"],
     )
     try:
         now = conduct.conduct(work, now)
     except BaseException:
-        click.echo(visible(f"go on with: harness rehearse --resume --out {folder}, and the same options"), err=True)
+        again = f"harness rehearse --resume --out {folder}"
+        click.echo(visible(f"go on with: {again}, and the same options"), err=True)
+        click.echo(
+            visible(
+                f"no more load, and remove what was made: harness rehearse --clean-up --out {folder} --target FILE"
+            ),
+            err=True,
+        )
         raise
     _write(folder, now)
     click.echo(visible(told_by.answer(now)))

@@ -120,7 +120,9 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     PROFILE is a shipped name such as smoke, or a file. With no target it starts a sandbox of its own and removes it
     afterwards. Master and workers share a token: the master prints one, or both have it in HARNESS_TOKEN.
     """
-    with ci.refusals():
+    from harness.load.alive import BEAT
+
+    with ci.refusals(), BEAT.kept(os.environ):  # the report of a long run takes minutes, too
         _run(context, profile, options)
 
 
@@ -281,20 +283,17 @@ def _refuse_what_would_be_ignored(context: click.Context, profile: str | None) -
 
 
 def _serve(options: dict[str, Any]) -> NoReturn:
-    from harness.load.alive import BEAT
     from harness.run.worker import work
 
-    wait_s = options["wait_s"] or 5.0
-    with BEAT.kept(os.environ):
-        code = work(
-            options["master_address"],
-            options["target_file"],
-            options["url"],
-            options["out"],
-            allow_production=options["allow_production"],
-            wait_s=wait_s,
-            say=lambda text: click.echo(visible(text), err=True),
-        )
+    code = work(
+        options["master_address"],
+        options["target_file"],
+        options["url"],
+        options["out"],
+        allow_production=options["allow_production"],
+        wait_s=options["wait_s"] or 5.0,
+        say=lambda text: click.echo(visible(text), err=True),
+    )
     sys.exit(code)
 
 

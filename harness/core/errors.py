@@ -2,7 +2,8 @@
 
 HarnessError            70, an internal error
 ├── UsageError           2, the command line or a configuration file is wrong
-└── TargetError         40, the target is not ready or this run may not touch it
+├── TargetError         40, the target is not ready or this run may not touch it
+└── EndedByHand         30, somebody has taken the load off
 """
 
 from __future__ import annotations
@@ -74,3 +75,9 @@ class TargetError(HarnessError):
     """The target is not ready, not reachable, or this run may not touch it."""
 
     exit_code = ExitCode.TARGET
+
+
+class EndedByHand(HarnessError):
+    """Somebody has taken the load off, so that no more of it is made."""
+
+    exit_code = ExitCode.ABORTED

@@ -1,5 +1,7 @@
 """What INT, TERM and HUP do to a command: each is one exception, `Interrupted`, raised once in the main thread.
 
+USR2, the kill switch, does the same wherever no load is made; a run under load has a handler of its own for it.
+
 A command is cleaned up by unwinding, so a second signal must not cut the first one's unwinding short: it is noted, and
 raised only when the first is so long ago that something must be stuck. Where an exception would be worse than waiting
 (between a fork and the `try` that looks after the child), signals are held until the block is over.
@@ -19,7 +21,8 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2")
+SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 AGAIN_S = 20.0
 """After so many seconds a further signal cuts short what the first one left to be cleaned up."""
 

@@ -55,9 +55,11 @@ def refuse_outside_windows(target: Target, now: datetime, lasts_s: float = 0.0) 
         )
     if now + timedelta(seconds=lasts_s) > current.ends:
         raise TargetError(
-            f"this run lasts until {_shown(now + timedelta(seconds=lasts_s))}, its window ends {_shown(current.ends)}",
+            f"this run lasts until {_exactly(now + timedelta(seconds=lasts_s))}, its window ends "
+            f"{_exactly(current.ends)}",
             where=where,
-            remedy="begin earlier, choose a shorter profile, or have its owner lengthen the window",
+            remedy="begin earlier, choose a shorter profile, wait less for workers (--wait), or have its owner "
+            "lengthen the window",
         )
 
 
@@ -70,3 +72,7 @@ def _told(windows: Sequence[TargetWindow], now: datetime) -> str:
 
 def _shown(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _exactly(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

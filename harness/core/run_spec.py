@@ -20,6 +20,8 @@ JWT_SECRET_ENV = "HARNESS_JWT_SECRET"
 """Where workers find the secrets. The supervisor fills them from the target's own variables."""
 
 
+ENDED_BY_SIGNAL, ENDED_BY_SWITCH, ENDED_BY_BUTTON = "interrupted", "the kill switch was pulled", "ended by hand"
+"""How the reason begins of a run that somebody ended."""
 KILL_FILE = "KILL"
 """In the run directory, whatever is in it: all load ends at once."""
 KILL_FILE_ENV = "HARNESS_KILL_FILE"

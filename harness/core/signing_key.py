@@ -48,7 +48,7 @@ def signing_key(text: str) -> SigningKey:
     """A PEM, a JWK, or else a shared secret. :raises KeyUnusable: a PEM or JWK that is none, or of another kind."""
     stripped = text.strip()
     if stripped.startswith("-----BEGIN"):
-        return _from_pem(stripped)
+        return _from_pem(stripped.replace("\\n", "\n"))  # as it has to stand in an .env file, in one line
     if stripped.startswith("{"):
         return _from_jwk(stripped)
     return SigningKey(HS256, text)
@@ -88,7 +88,12 @@ def _from_pem(text: str) -> SigningKey:
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError):
-        raise KeyUnusable("the PEM holds no private key without a password") from None
+        locked = "ENCRYPTED" in text
+        raise KeyUnusable(
+            "the PEM is locked with a password: openssl pkey -in FILE writes one that is not"
+            if locked
+            else "the PEM holds no private key that is whole"
+        ) from None
     except Exception as error:  # cryptography's own, for curves and formats that it does not know
         raise KeyUnusable(f"the PEM cannot be used ({type(error).__name__})") from None
     return _of(key, "")
@@ -102,7 +107,7 @@ def _from_jwk(text: str) -> SigningKey:
     if jwk.get("kty") == "oct":
         try:
             secret = jwt.algorithms.HMACAlgorithm.from_jwk(text)
-        except (jwt.PyJWTError, ValueError, KeyError):
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError):
             raise KeyUnusable("the JWK of a shared secret has no readable k") from None
         return SigningKey(HS256, secret, str(jwk.get("kid", "")))
     if "d" not in jwk:

@@ -109,8 +109,10 @@ def _deployment(facts: Facts, asking: Asking, gate: Gate, keys: ResolvedKeys) ->
     facts = replace(facts, key_set=asking.ask("GET", KEY_SET, {"apikey": anon}))
     if keys.service is not None:
         admin = asking.ask("GET", "/auth/v1/admin/users?page=1&per_page=1", key_headers(keys.service.reveal()))
-        if admin.status != 200:
+        if admin.status in (401, 403):
             facts = replace(facts, service_refused=admin.shown)
+        elif admin.status != 200:  # says nothing of the key
+            facts = replace(facts, people_problem=f"the admin API answers {admin.shown}")
     facts, minted, ids = _people(facts, gate, keys)
     facts, token = _signed_in(facts, asking, gate, keys, minted, ids)
     facts = replace(facts, realtime=joined(gate, target.url, anon, token))
@@ -146,7 +148,7 @@ def _people(facts: Facts, gate: Gate, keys: ResolvedKeys) -> tuple[Facts, Mintin
         minted = minting(facts.target, keys, gate)
     except HarnessError as error:
         facts = replace(facts, minting_problem=error.what, minting_remedy=error.remedy)
-    if keys.service is None or facts.service_refused:
+    if keys.service is None or facts.service_refused or facts.people_problem:
         return facts, minted, ids
     try:
         ids = user_ids(facts.target, keys, facts.profile.people, allow_production=True)

@@ -2,12 +2,16 @@
 
 What phones send goes through `Gate.connect` itself. Proxy variables of the environment would be hosts that the gate has
 not seen, so they are ignored; redirects are not followed, and if they were, they would be asked about here, too.
+
+What is read has an end: a timeout of httpx's begins anew with each byte, and a target that sends one every now
+and then would keep a command for ever, before anybody could see why.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -15,6 +19,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.egress.gate import Gate, host_of
 from harness.egress.tls import shared_context
+
+LONGEST_S, MOST_BYTES = 60.0, 256_000_000
+"""Of one reply, behind its head; on the wire."""
 
 
 def client(gate: Gate, **options: Any) -> httpx.Client:
@@ -80,6 +87,8 @@ class GatedTransport(httpx.BaseTransport):
                 problem = problem or error
             else:
                 pinned.worked(address)
+                assert isinstance(reply.stream, httpx.SyncByteStream)
+                reply.stream = _Bounded(reply.stream, request)
                 return reply
         assert problem is not None
         raise problem
@@ -88,6 +97,51 @@ class GatedTransport(httpx.BaseTransport):
         self._plain.close()
         if self._secure is not None:
             self._secure.close()
+
+
+class _Bound:
+    """Of one reply."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        self._request, self._until, self._left = request, monotonic() + LONGEST_S, MOST_BYTES
+
+    def count(self, part: bytes) -> None:
+        """:raises httpx.ReadError: it is too much, or has taken too long."""
+        self._left -= len(part)
+        if self._left < 0 or monotonic() > self._until:
+            raise httpx.ReadError("its reply does not end", request=self._request)
+
+
+class _Bounded(httpx.SyncByteStream):
+    """A reply's body, cut off where it does not end."""
+
+    def __init__(self, inner: httpx.SyncByteStream, request: httpx.Request) -> None:
+        self._inner, self._request = inner, request
+
+    def __iter__(self) -> Iterator[bytes]:
+        bound = _Bound(self._request)
+        for part in self._inner:
+            bound.count(part)
+            yield part
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncBounded(httpx.AsyncByteStream):
+    """As `_Bounded`, for the running loop."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, request: httpx.Request) -> None:
+        self._inner, self._request = inner, request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        bound = _Bound(self._request)
+        async for part in self._inner:
+            bound.count(part)
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 class AsyncGatedTransport(httpx.AsyncBaseTransport):
@@ -118,6 +172,8 @@ class AsyncGatedTransport(httpx.AsyncBaseTransport):
                 problem = problem or error
             else:
                 pinned.worked(address)
+                assert isinstance(reply.stream, httpx.AsyncByteStream)
+                reply.stream = _AsyncBounded(reply.stream, request)
                 return reply
         assert problem is not None
         raise problem

@@ -11,7 +11,6 @@ from typing import Any
 
 from harness.core.counted import counted
 from harness.core.errors import TargetError
-from harness.core.interrupts import Interrupted
 from harness.core.profile import ArrivalStage, Profile
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress.gate import Gate
@@ -22,6 +21,7 @@ from harness.levers.table import GROUPS, pulled
 from harness.levers.turns import Turn, warmed
 from harness.observe.observer import FAULTS, told
 from harness.record.store import open_run
+from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.supervisor import rehearse
@@ -194,11 +194,10 @@ def _piece(job: LeversJob, turn: Turn, at: _Counted) -> tuple[_Done, Mapping[str
 def _came_to_its_end(folder: Path) -> None:
     """A run that is interrupted ends in order; then nobody wants the next one.
 
-    :raises Interrupted: so it was. :raises TargetError: it was ended early by something else.
+    :raises Interrupted: so it was. :raises EndedByHand: by the kill switch. :raises TargetError: by something else.
     """
+    refuse_to_go_on(folder)
     manifest = open_run(folder).manifest
-    if manifest.abort_reason.startswith("interrupted"):
-        raise Interrupted
     if manifest.status != "complete":
         raise TargetError(
             f"a piece did not come to its end: {manifest.abort_reason or manifest.status}",

@@ -11,6 +11,7 @@ from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.levers.piece import Piece
 from harness.levers.turns import Turn
+from harness.record.resumed_state import changed, first_problem
 from harness.record.streams import replacing
 
 FILE = "pieces.json"
@@ -23,6 +24,8 @@ class Asked(FrozenModel):
     target: str
     seed: int
     load_s: float
+    url: str = ""  # of the target; pieces of an earlier harness have neither this nor the digest
+    profile_digest: str = ""
 
 
 class LeversState(FrozenModel):
@@ -61,9 +64,15 @@ def load(folder: Path) -> LeversState:
     path = folder / FILE
     try:
         return LeversState.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise UsageError(
             "there are no pieces to go on with", where=str(path), remedy="leave --resume out, or name their folder"
+        ) from error
+    except ValidationError as error:
+        raise UsageError(
+            f"these pieces cannot be gone on with: {first_problem(error)}",
+            where=str(path),
+            remedy="go on with the version of the harness that wrote them, or begin in another folder",
         ) from error
 
 
@@ -73,9 +82,7 @@ def resumed(folder: Path, asked: Asked, rounds: int, levers: tuple[str, ...]) ->
     :raises UsageError: there is none, it cannot be read, or its pieces cannot be compared with new ones.
     """
     state = load(folder)
-    before, now = state.asked.model_dump(), asked.model_dump()
-    other = [f"{name} was {before[name]}, now {now[name]}" for name in now if before[name] != now[name]]
-    if other:
+    if other := changed(state.asked, asked):
         raise UsageError(
             f"the pieces in this folder are others: {'; '.join(other)}",
             where=str(folder / FILE),

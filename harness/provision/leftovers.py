@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
+from harness.core.api_key import key_headers
 from harness.core.errors import TargetError
 from harness.core.frozen_model import FrozenModel
 from harness.core.secret_filter import WORDS
@@ -73,8 +74,8 @@ class RestJob:
         allowed = permit(self.target, peak_phones=0, allow_production=self.allow_production)
         self._interval_s = 1 / allowed.requests_per_second if allowed.requests_per_second else 0.0
         key = service_key(self.target, resolve(self.target, password=False))
-        headers = {"apikey": key, "authorization": f"Bearer {key}"}
-        self._http = web.client(Gate(allowed.reach), base_url=self.target.url, headers=headers, timeout=TIMEOUT_S)
+        gate, headers = Gate(allowed.reach), key_headers(key)
+        self._http = web.client(gate, base_url=self.target.url, headers=headers, timeout=TIMEOUT_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,6 +85,7 @@ class RestJob:
         """The JSON of a good reply; None without a body. :raises TargetError: no good reply after all tries."""
         said = ""
         for attempt in range(1, self.patience.tries + 1):
+            wait = ""
             now = time.monotonic()
             time.sleep(max(0.0, self._free_at - now))
             self._free_at = max(now, self._free_at) + self._interval_s
@@ -93,30 +95,52 @@ class RestJob:
                 said = type(error).__name__
             else:
                 if reply.is_success:
-                    return reply.json() if reply.content else None
+                    return self._understood(method, path, reply) if reply.content else None
                 said = f"status {reply.status_code}: {reply.text[:200]}"
                 if reply.status_code < 500 and reply.status_code not in (408, 429):
                     break
-            time.sleep(self.patience.pause_s(attempt, "", random.Random()))
+                wait = reply.headers.get("retry-after", "")
+            if attempt < self.patience.tries:
+                time.sleep(self.patience.pause_s(attempt, wait, random.Random()))
         raise TargetError(
             f"{method} {path.partition('?')[0]}: {WORDS.text(said)}",
             where=f"target {self.target.name}",
             remedy="see that the service key may read and delete there; then repeat the same command",
         )
 
+    def _understood(self, method: str, path: str, reply: httpx.Response) -> list[dict[str, Any]]:
+        """Rows, or whatever Storage lists of what it removed. :raises TargetError: something else."""
+        try:
+            found = reply.json()
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise TargetError(
+                f"{method} {path.partition('?')[0]}: the reply cannot be understood: it is no list of rows",
+                where=f"target {self.target.name}",
+                remedy="check that the target file's url is a Supabase project; then repeat the same command",
+            )
+        return found
+
     def ids(self, table: str, column: str, values: Sequence[str], select: str) -> Iterator[dict[str, Any]]:
-        """Rows with one of these values, page by page."""
+        """Rows with one of these values; `id` is among what is selected. Page by page, to the first page without any:
+        how many rows a page has is the deployment's to say, and what is not seen here would stay, or be taken for
+        nobody's.
+
+        :raises TargetError: no good reply, or no end.
+        """
         for some in batches(values):
-            offset = 0
-            while True:
-                rows = self.send(
-                    "GET",
-                    f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&limit={PAGE}&offset={offset}",
-                )
+            asked = f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&order=id&limit={PAGE}"
+            last = ""
+            while rows := self.send("GET", f"{asked}&id=gt.{last}" if last else asked):
+                if "id" not in rows[-1] or str(rows[-1]["id"]) == last:
+                    raise TargetError(
+                        f"GET /rest/v1/{table}: it repeats a page, so its list would never end",
+                        where=f"target {self.target.name}",
+                        remedy="check that the target file's url is a Supabase project (PostgREST under /rest/v1)",
+                    )
                 yield from rows
-                offset += len(rows)
-                if len(rows) < PAGE:
-                    break
+                last = str(rows[-1]["id"])
 
     def delete(self, table: str, column: str, values: Sequence[str]) -> int:
         """How many rows went."""
@@ -148,7 +172,7 @@ def found(job: RestJob, people: Sequence[str]) -> Leftovers:
     conversations = [str(row["id"]) for row in job.ids("conversations", "created_by", people, "id")]
     files = [
         str(row["attachment_url"])
-        for row in job.ids("messages", "user_id", people, "attachment_url")
+        for row in job.ids("messages", "user_id", people, "id,attachment_url")
         if row["attachment_url"]
     ]
     return Leftovers(people=tuple(people), conversations=tuple(conversations), files=tuple(files))
@@ -159,7 +183,7 @@ def removed(job: RestJob, left: Leftovers) -> Mapping[str, int]:
     gone = {table: job.delete(table, "user_id", left.people) for table in BY_USER}
     gone["rate_limits"] = job.delete("rate_limits", "key", [limiter_key(one) for one in left.people])
     assistant = {row["id"] for row in job.ids("profiles", "username", (ASSISTANT,), "id")}
-    written = job.ids("messages", "conversation_id", left.conversations, "conversation_id,user_id")
+    written = job.ids("messages", "conversation_id", left.conversations, "id,conversation_id,user_id")
     kept = {str(row["conversation_id"]) for row in written if row["user_id"] not in assistant}
     gone["conversations"] = job.delete("conversations", "id", [one for one in left.conversations if one not in kept])
     gone["files"] = 0

@@ -6,7 +6,9 @@ import asyncio
 import math
 import random
 import re
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,17 @@ class BackoffPolicy:
     def pause_s(self, attempt: int, retry_after: str, chance: random.Random) -> float:
         """Seconds to wait after failed try number `attempt`, from 1; `retry_after` is the header, empty for none."""
         jitter = chance.uniform(0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
-        if re.fullmatch(r"[0-9]{1,6}", retry_after):
-            return max(jitter, min(float(retry_after), self.cap_s))
-        return jitter
+        return max(jitter, min(_asked_s(retry_after), self.cap_s))
+
+
+def _asked_s(retry_after: str) -> float:
+    """Seconds that the header asks for, as a number of them or as a date; 0 where it says neither."""
+    if re.fullmatch(r"[0-9]{1,6}", retry_after):
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError, OSError):
+        return 0.0
 
 
 DEFAULT_PATIENCE = BackoffPolicy()

@@ -2,18 +2,21 @@
 
 Stages: guard, doctor, preflight, provision, doctor again for what needs people, steps, clean-up. Whatever ends the
 steps (preflight's findings, an objective missed, a projection that says no, the last step done), the clean-up follows;
-a signal or an error does not, and `--resume` goes on where it was.
+after a signal or an error it does not, and `--resume` goes on where it was, or with the clean-up alone (`no_load`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError, first_of
+from harness.core.ownership import refuse_outside_windows
 from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.preflight.accepted import AcceptedFinding
@@ -24,6 +27,7 @@ from harness.rehearse.ask import RehearsalStep, people_of
 from harness.rehearse.before import PREFLIGHT_PEOPLE, FailOn, doctored, grave, preflighted
 from harness.rehearse.projection import project, should_leave
 from harness.rehearse.state import RehearsalState, StepOutcome, save
+from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.supervisor import rehearse as run
@@ -36,6 +40,7 @@ class Rehearsal:
     """Everything that a rehearsal works with.
 
     keep: people stay, and so does what they wrote. fail_on: from which severity on a finding of preflight ends it.
+    no_load: nothing more is asked, made or loaded; what is there is cleaned up.
     """
 
     request: RunRequest  # its profile is replaced by each step's
@@ -48,6 +53,7 @@ class Rehearsal:
     accepted: Sequence[AcceptedFinding] = ()
     fail_on: FailOn = "high"
     keep: bool = False
+    no_load: bool = False
     concurrency: int = 8
 
     def save(self, state: RehearsalState) -> RehearsalState:
@@ -62,7 +68,9 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
     """
     if state.cleaned:
         return state
-    guard(work)
+    if work.no_load:
+        return _cleaned(work, _given_up(work, state))
+    guard(work, state)
     state = work.save(state)
     if state.leftovers is None and not state.stopped and len(state.steps) < len(work.steps):
         state = _loaded(work, state)
@@ -72,8 +80,25 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
     return _cleaned(work, state)
 
 
-def guard(work: Rehearsal) -> None:
-    """May the largest step be made there? :raises TargetError: it may not; says how much would fit."""
+def _given_up(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """What is left to be done is not; whatever the target, its limits or its window say by now."""
+    if state.stopped or state.leftovers is not None or len(state.steps) == len(work.steps):
+        return state
+    left = ", ".join(f"{step.share:.0%}" for step in work.steps[len(state.steps) :])
+    why = f"{left} of the peak {'was' if ',' not in left else 'were'} not run: given up, only the clean-up was wanted"
+    return work.save(state.model_copy(update={"stopped": why, "stopped_code": int(ExitCode.ABORTED)}))
+
+
+def guard(work: Rehearsal, state: RehearsalState) -> None:
+    """May the largest step be made there, and is there time for all that are left?
+
+    :raises TargetError: it may not, says how much would fit; or there is not: each step alone would fit into a window
+        that closes before the last one, when everything has been made and half of it was loaded.
+    """
+    left = [step.profile.phases for step in work.steps[len(state.steps) :]]
+    if left and not state.stopped and state.leftovers is None:  # a clean-up has no window
+        lasts_s = math.fsum(phases.end_s + phases.drain_s for phases in left)
+        refuse_outside_windows(work.target, datetime.now(UTC), lasts_s)
     largest, seed = work.steps[-1].profile, work.request.seed or 0
     peak = peak_of(largest, seed)
     permit(
@@ -165,6 +190,7 @@ def _stepped(work: Rehearsal, state: RehearsalState) -> RehearsalState:
                 f"{step.share:.3g} of the peak: {step.rate:.3g} sessions/s, {counted(step.sessions, 'session')}"
             )
             folder = run(replace(work.request, profile=step.profile, out=work.folder), watcher)
+        refuse_to_go_on(folder)
         outcome = work.judge(folder, step)
         work.told(f"{step.share:.0%} of the peak: {outcome.verdict}; {outcome.sentence}")
         state = work.save(state.model_copy(update={"steps": (*state.steps, outcome)}))

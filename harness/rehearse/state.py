@@ -11,15 +11,20 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
 from harness.record.preflight_results import PreflightRecord
+from harness.record.resumed_state import changed, first_problem
 from harness.record.streams import replacing
 
 FILE = "rehearsal.json"
+WHOSE = ("target", "url", "people")
+"""Of what was asked: which deployment, and which of its people."""
 
 
 class AskedRehearsal(FrozenModel):
     """What decides how a rehearsal goes; it must be the same when it is resumed. Minutes, shares of the peak."""
 
     target: str
+    url: str = ""  # of the target; a state of an earlier harness has neither this nor whose people it made
+    people: str = ""
     dau: float
     sessions_per_day: float
     session_minutes: float
@@ -98,21 +103,31 @@ def save(folder: Path, state: RehearsalState) -> None:
         draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def resumed(folder: Path, asked: AskedRehearsal) -> RehearsalState:
-    """The state in a folder. :raises UsageError: there is none, or it is of another rehearsal."""
+def resumed(folder: Path, asked: AskedRehearsal, *, to_clean_up: bool = False) -> RehearsalState:
+    """The state in a folder. to_clean_up: only whose people they are has to be the same.
+
+    :raises UsageError: there is none, it cannot be read, or it is of another rehearsal.
+    """
     path = folder / FILE
     try:
         state = RehearsalState.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise UsageError(
             "there is no rehearsal to go on with", where=str(path), remedy="leave --resume out, or name its folder"
         ) from error
-    before, now = state.asked.model_dump(), asked.model_dump()
-    other = [f"{name} was {before[name]}, now {now[name]}" for name in now if before[name] != now[name]]
-    if other:
+    except ValidationError as error:
+        raise UsageError(
+            f"this rehearsal cannot be gone on with: {first_problem(error)}",
+            where=str(path),
+            remedy="go on with the version of the harness that wrote it; or remove what it made, in another folder: "
+            "harness rehearse --clean-up",
+        ) from error
+    if to_clean_up:
+        asked = state.asked.model_copy(update={name: getattr(asked, name) for name in WHOSE})
+    if other := changed(state.asked, asked):
         raise UsageError(
             f"the rehearsal in this folder asked something else: {'; '.join(other)}",
             where=str(path),
-            remedy="give the same options again, or rehearse anew in another folder",
+            remedy="give the same options and target file again, or rehearse anew in another folder",
         )
     return state

@@ -14,6 +14,7 @@ from harness.core.errors import TargetError
 NAME = "GoTrue"
 """What Supabase Auth calls itself at `/auth/v1/health`."""
 URL_REMEDY = "check the url in the target file: the project's own address, where Supabase answers under /auth/v1"
+ILL_REMEDY = "is the project paused (540), restoring, or overloaded? its dashboard and its logs say so; then again"
 KEY_REMEDY = "check the anon key's environment variable named in the target file"
 
 
@@ -27,7 +28,12 @@ def refuse_foreign(url: str, status: int, headers: Mapping[str, str], body: byte
             remedy=f"write the address that answers itself; redirects are not followed. {URL_REMEDY}",
         )
     if status >= 400:
-        raise TargetError(f"the target refuses the health check with status {status}", where=url, remedy=KEY_REMEDY)
+        ill = status >= 500 or status in (408, 429)
+        raise TargetError(
+            f"the target {'is too ill to answer' if ill else 'refuses'} the health check with status {status}",
+            where=url,
+            remedy=ILL_REMEDY if ill else KEY_REMEDY,
+        )
     if status != 200 or not _is_auth(body):
         kind = _printed(headers.get("content-type", "")) or "no content type"
         raise TargetError(

@@ -117,7 +117,9 @@ class LocustProcess:
 
         def hand_on(number: int, frame: object) -> None:
             self._log.warning("kill switch", signal="SIGUSR2")
-            if self._process is not None:
+            if self._process is None:
+                self._signal = self._signal or number  # while it is started: then it is ended as soon as it is there
+            else:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.send_signal(signal.SIGUSR2)
 
@@ -143,7 +145,7 @@ class LocustProcess:
     @property
     def _limit_s(self) -> float:
         """From its start to a kill."""
-        waiting_s = 3600.0 if self._run_request.master_port else 0.0
+        waiting_s = 3600.0 + self._run_request.wait_s if self._run_request.master_port else 0.0
         return self._spec.end_s + self._spec.grace_s + PATIENCE_S + waiting_s
 
     def _killing(self, process: subprocess.Popen[str], after_s: float, event: str) -> threading.Timer:

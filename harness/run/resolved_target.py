@@ -203,7 +203,8 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
     gate = Gate(allowed.reach)
-    refuse_outside_windows(target, datetime.now(UTC), profile.phases.end_s + profile.phases.drain_s)
+    waits_s = 0.0 if local else run_request.wait_s  # for workers: what begins late ends late
+    refuse_outside_windows(target, datetime.now(UTC), waits_s + profile.phases.end_s + profile.phases.drain_s)
     pinned(gate, target.url, (keys.dsn or NOTHING).reveal())
     owned = refuse_unowned(target, keys, gate)
     named = keys.signing_key is not None or keys.jwt_secret is not None

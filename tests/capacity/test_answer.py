@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.capacity.search import Capacity
+from harness.capacity.hunt import Hunt, hunt
+from harness.capacity.search import Capacity, Kind, SearchLimits
 from harness.capacity.state import Asked, SearchState, resumed, save
 from harness.capacity.step import Figure, Step
 from harness.capacity.step_profile import at_rate, highest_rate, objectives, people_for, timing_for
 from harness.capacity.worth import worth
+from harness.cli.capacity import _told
 from harness.config.load import load_profile, load_slo_file
-from harness.core.errors import UsageError
+from harness.core.errors import ExitCode, UsageError
 from harness.core.slo import Claim
 from harness.plan import PlanInputs, load_prices
+from harness.run.run_request import RunRequest
 from harness.schedule.arrivals import plan
 from reports.capacity.answer import CapacityAnswer, SideAnswer, compared, first_to_give_way, knee, side_answer
 from reports.capacity.limiting import NOT_KNOWN
@@ -127,6 +133,36 @@ def test_a_search_is_resumed_only_as_what_it_was(tmp_path: Path) -> None:
         resumed(folder / "elsewhere", asked)
 
 
+def test_a_search_goes_on_against_the_same_deployment_alone(tmp_path: Path) -> None:
+    """A target file that was changed meanwhile has the same name: half of the answer would be another deployment's."""
+    asked = Asked(
+        profile="smoke", targets=("a",), urls=("https://one.example.com",), objectives_digest="1", start=1, lowest=0.1,
+        highest=9, within=0.1, steps=9, tries=2, confirm=2, settle_s=9, measure_s=9, cool_s=1, seed=1,
+    )  # fmt: skip
+    save(tmp_path, SearchState(asked=asked).with_(step(1)))
+    with pytest.raises(UsageError, match=r"urls was .*one.example.com.*, now .*two.example.com"):
+        resumed(tmp_path, asked.model_copy(update={"urls": ("https://two.example.com",)}))
+    with pytest.raises(UsageError, match=r"objectives_digest was 1, now 2"):
+        resumed(tmp_path, asked.model_copy(update={"objectives_digest": "2"}))
+    text = (tmp_path / "capacity.json").read_text(encoding="utf-8")
+    (tmp_path / "capacity.json").write_text(text.replace('"version": 1', '"version": 2'), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"cannot be gone on with: version: .* 1"):
+        resumed(tmp_path, asked)
+
+
+def test_profile_and_objectives_have_the_same_digest_in_every_process() -> None:
+    ask = "from harness.record.resumed_state import digest; from harness.config.load import *; " + (
+        "print(digest(load_profile('nightly')), digest(load_slo_file()))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", ask], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
+
+
 def test_the_page_shows_every_step_and_loads_nothing() -> None:
     side = answered("", 17, 18)
     page = capacity_page.render(CapacityAnswer(profile="smoke", sides=(side,)))
@@ -135,3 +171,59 @@ def test_the_page_shows_every_step_and_loads_nothing() -> None:
     assert "default-src 'none'" in page
     for title in ("Latency against throughput", "Good work against throughput", "Errors against throughput"):
         assert title in page
+
+
+@pytest.mark.parametrize(
+    ("sides", "code"),
+    [
+        ([(2.0, 3.0)], ExitCode.PASS),
+        ([(0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(None, 0.9)], ExitCode.SLO_MISSED),
+        ([(0.5, 1.5)], ExitCode.INCONCLUSIVE),
+        ([(0.5, None)], ExitCode.INCONCLUSIVE),  # at least so much: no higher rate was allowed, none failed
+        ([(None, 1.5)], ExitCode.INCONCLUSIVE),
+        ([(2.0, 3.0), (0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(0.5, None), (0.5, 0.9)], ExitCode.SLO_MISSED),
+        ([(2.0, 3.0), (0.5, None)], ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_too_little_is_said_of_what_is_known_to_be(
+    sides: list[tuple[float | None, float | None]], code: ExitCode, tmp_path: Path
+) -> None:
+    """Rates as shares of what the plan's people need."""
+    inputs, prices = PlanInputs(), load_prices()
+    peak = worth(1.0, None, inputs, prices).planned_sessions
+
+    def side(name: str, low: float | None, high: float | None) -> SideAnswer:
+        kind: Kind = "interval" if low and high else ("at least" if low else "below")
+        found = Capacity(kind, low and low * peak, high and high * peak)
+        values = (None if one is None else worth(one * peak, None, inputs, prices) for one in (low, high))
+        return side_answer(name, "t", [step(1)], found, *values)
+
+    made = [side(name, *ends) for name, ends in zip("AB", sides, strict=False)]
+    answer = CapacityAnswer(profile="smoke", sides=tuple(made), compared=compared(made))
+    assert _told(answer, tmp_path, needed=True) is code
+    assert _told(answer, tmp_path, needed=False) is ExitCode.PASS
+
+
+def test_answers_of_two_deployments_keep_their_order_whichever_was_found_first(tmp_path: Path) -> None:
+    """Each stands beside its target by its place: an answer that came first under the other's name would praise it."""
+    asked = Asked(
+        profile="smoke", targets=("old", "new"), start=1, lowest=0.1, highest=2, within=0.5, steps=9, tries=2,
+        confirm=1, settle_s=9, measure_s=9, cool_s=1, seed=1,
+    )  # fmt: skip
+    state = SearchState(asked=asked)
+    found = (step(1, side="A"), step(1, side="B"), step(2, "fail", side="B"), step(1.4, "fail", side="A"))
+    for one in (*found, step(1.2, "fail", side="B")):
+        state = state.with_(one)
+    profile = load_profile("smoke")
+    ask = RunRequest(profile, "smoke", (), tmp_path, sandbox_url="http://127.0.0.1:9")
+    limits = SearchLimits(start=1, highest=2, lowest=0.1, within=0.5, steps=9, confirm=1)
+    made = Hunt({"A": ask, "B": ask}, limits, timing_for(profile, None, 60, 5), tmp_path, _nobody, _nobody, _nobody)
+    _, answers = hunt(made, state)
+    assert list(answers) == ["A", "B"]
+    assert (answers["A"].high, answers["B"].high) == (1.4, 1.2)
+
+
+def _nobody(*_: object) -> Any:
+    raise AssertionError("every step was made already")

@@ -105,7 +105,7 @@ def test_what_was_under_way_is_said_by_whoever_is_nearest() -> None:
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2])
 def test_every_command_leaves_with_30_and_a_word(number: signal.Signals) -> None:
     """`chaos proxy` and the like have handlers of their own; this is everybody else."""
     script = (

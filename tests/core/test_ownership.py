@@ -6,14 +6,18 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.config.load import load_profile
 from harness.core.errors import TargetError
 from harness.core.ownership import new_claim, refuse_outside_windows, stands, statement
-from harness.core.target import Target, TargetKeys, TargetOwnership, TargetWindow
+from harness.core.target import Target, TargetKeys, TargetOwnership, TargetPeople, TargetWindow
+from harness.run.resolved_target import target_of
+from harness.run.run_request import RunRequest
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
@@ -53,6 +57,32 @@ def test_a_refusal_says_when_it_would_be_allowed() -> None:
         refuse_outside_windows(production((NOON - timedelta(hours=2), NOON - timedelta(hours=1))), NOON)
     here = timezone(timedelta(hours=5))
     refuse_outside_windows(production((NOON.astimezone(here), (NOON + timedelta(hours=1)).astimezone(here))), NOON)
+
+
+@pytest.mark.parametrize(("wait_s", "refusal"), [(3_600.0, "its window ends"), (60.0, "the target does not answer")])
+def test_a_run_that_may_wait_for_its_workers_may_end_so_much_later(
+    wait_s: float, refusal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A", "sb_publishable_x")
+    now = datetime.now(UTC)
+    there = production((now - timedelta(minutes=1), now + timedelta(minutes=30)))
+    there = there.model_copy(update={"people": TargetPeople(password_env="A")})
+    request = RunRequest(
+        load_profile("smoke"), "smoke", (), tmp_path, target=there, allow_production=True, master_port=5557,
+        expect_workers=1, wait_s=wait_s,
+    )  # fmt: skip
+    with pytest.raises(TargetError, match=refusal), target_of(request, _Quiet()):
+        pass
+
+
+class _Quiet:
+    """A watcher."""
+
+    def stage(self, text: str) -> None: ...
+
+    def progress(self, facts: Any) -> None: ...
+
+    def problem(self, text: str) -> None: ...
 
 
 def test_a_claim_is_a_word_of_its_own_and_stands_alone() -> None:

@@ -8,7 +8,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from harness.core.api_key import KeyKind, key_headers, kind_of
 from harness.core.signing_key import KeyUnusable, kid_in, kinds_in, named, signing_key
@@ -41,6 +46,27 @@ def test_a_signing_key_is_found_in_the_key_set_and_its_tokens_hold_by_it(pair: o
         assert jwt.decode(token, known, algorithms=[pair.algorithm]) == CLAIMS
 
 
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda one: one.algorithm)
+def test_a_pem_in_one_line_is_the_same_key(pair: object) -> None:
+    """An .env file, and a Secret that is made of one, has a line for each variable."""
+    assert isinstance(pair, type(PAIRS[0]))
+    text = _pem(pair.signing)
+    assert signing_key(text.replace("\n", "\\n")).public == signing_key(text).public
+
+
+def test_a_pem_that_is_locked_is_said_to_be() -> None:
+    locked = (
+        PAIRS[0]
+        .signing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"its password"))
+        .decode()
+    )
+    for text in (locked, locked.replace("\n", "\\n")):
+        with pytest.raises(KeyUnusable, match="locked with a password"):
+            signing_key(text)
+    with pytest.raises(KeyUnusable, match="no private key that is whole"):
+        signing_key(_pem(PAIRS[0].signing)[:80])
+
+
 def test_a_key_that_the_project_does_not_have_is_in_no_key_set() -> None:
     key_set = {"keys": [one.public for one in PAIRS]}
     other = signing_key(elliptic("another seed").private)
@@ -67,12 +93,13 @@ def test_anything_else_is_a_shared_secret() -> None:
     [
         (json.dumps(PAIRS[0].public), "no private half"),
         (json.dumps({"kty": "OKP", "d": "x"}), "neither of an elliptic curve"),
+        (json.dumps({"kty": "oct", "k": 5}), "no readable k"),
         ("{not json", "no JSON"),
         ("-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----", "PEM"),
         (_pem(ec.generate_private_key(ec.SECP384R1())), "neither of the curve P-256"),
         (_pem(Ed25519PrivateKey.generate()), "neither of the curve P-256"),
     ],
-    ids=("public", "octets", "no JSON", "no PEM", "P-384", "Ed25519"),
+    ids=("public", "octets", "number", "no JSON", "no PEM", "P-384", "Ed25519"),
 )
 def test_what_signs_nothing_says_why_and_repeats_nothing(text: str, why: str) -> None:
     with pytest.raises(KeyUnusable, match=why) as raised:

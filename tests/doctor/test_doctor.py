@@ -122,6 +122,29 @@ def test_a_service_key_that_was_revoked(environment: Sandbox, tmp_path: Path, mo
     _only(diagnosed(written(tmp_path, environment.url)), "keys", "the admin API refuses the key of DOCTOR_SECRET")
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_admin_api_that_is_ill_says_nothing_of_the_key(environment: Sandbox, tmp_path: Path, status: int) -> None:
+    """A key that is fine would be made anew at three in the morning, and everything that uses it would break."""
+
+    def ill(method: str, path: str, reply: Reply) -> Reply:
+        return (status, {"content-type": "application/json"}, b"{}") if "/admin/users" in path else reply
+
+    with front(environment.url, ill) as url:
+        found = diagnosed(written(tmp_path, url))
+    _only(found, "people", f"the admin API answers status {status}")
+    assert "export" not in found["people"].answer.remedy
+
+
+def test_a_token_endpoint_that_is_ill_says_nothing_of_the_password(environment: Sandbox, tmp_path: Path) -> None:
+    def ill(method: str, path: str, reply: Reply) -> Reply:
+        return (503, {"content-type": "application/json"}, b"{}") if "grant_type=password" in path else reply
+
+    with front(environment.url, ill) as url:
+        found = diagnosed(written(tmp_path, url))
+    _only(found, "sign-in", "the first person cannot sign in: status 503")
+    assert "password" not in found["sign-in"].answer.remedy.lower()
+
+
 def test_a_signing_key_that_was_never_imported(
     environment: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

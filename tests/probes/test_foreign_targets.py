@@ -126,3 +126,11 @@ def test_a_redirect_is_named_and_not_followed() -> None:
     with answering(302, b"", location="https://login.example.com/") as url, pytest.raises(TargetError) as caught:
         _probe(target(url))
     assert "https://login.example.com/" in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "blamed"), [(401, True), (403, True), (429, False), (503, False), (540, False)])
+def test_a_deployment_that_is_ill_is_not_said_to_have_another_key(status: int, blamed: bool) -> None:
+    """A paused project answers 540, a restarting one 5xx: whoever makes new keys then breaks what works."""
+    with pytest.raises(TargetError, match=f"status {status}") as caught:
+        refuse_foreign("http://127.0.0.1:1/auth/v1/health", status, {}, b"{}")
+    assert ("anon key" in caught.value.remedy) is blamed

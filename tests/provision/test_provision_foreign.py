@@ -466,7 +466,16 @@ def test_the_pause_grows_stays_bounded_and_varies(attempt: int) -> None:
 
 @pytest.mark.parametrize(
     ("header", "least", "most"),
-    [("3", 3, 3), ("0", 0, 0.5), ("99999", 15, 15), ("-1", 0, 0.5), ("soon", 0, 0.5), ("9" * 5000, 0, 0.5)],
+    [
+        ("3", 3, 3),
+        ("0", 0, 0.5),
+        ("99999", 15, 15),
+        ("-1", 0, 0.5),
+        ("soon", 0, 0.5),
+        ("9" * 5000, 0, 0.5),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", 15, 15),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0, 0.5),
+    ],
 )
 def test_retry_after_is_obeyed_up_to_the_cap(header: str, least: float, most: float) -> None:
     assert least <= BackoffPolicy(base_s=0.5, cap_s=15).pause_s(1, header, random.Random(1)) <= most

@@ -10,7 +10,7 @@ from harness.core.errors import UsageError
 from harness.core.target import Target, TargetKeys
 from harness.plan import PlanInputs, load_prices, make
 from harness.rehearse.ask import announcement, people_of, steps_of
-from harness.rehearse.state import AskedRehearsal, RehearsalState, resumed, save
+from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, resumed, save
 
 TARGET = Target(name="staging", url="https://staging.example.com", environment="staging", keys=TargetKeys(anon_env="A"))
 
@@ -73,3 +73,33 @@ def test_a_state_is_of_one_rehearsal_alone(tmp_path: Path) -> None:
     assert resumed(tmp_path, asked()) == state
     with pytest.raises(UsageError, match=r"dau was 500000.0, now 5.0"):
         resumed(tmp_path, asked(dau=5.0))
+
+
+def test_a_rehearsal_goes_on_against_the_same_deployment_and_people_alone(tmp_path: Path) -> None:
+    """Of a target file that was changed meanwhile only the name would be the same: the steps that are done would count
+    for another deployment, and the people that were made would stay in the first one for good."""
+    before = asked(url="https://one.example.com", people="a-{index}@example.com, tag a")
+    save(tmp_path, RehearsalState(asked=before, provisioned="all are there"))
+    with pytest.raises(UsageError, match=r"url was https://one.example.com, now https://two.example.com"):
+        resumed(tmp_path, before.model_copy(update={"url": "https://two.example.com"}))
+    with pytest.raises(UsageError, match=r"people was .* tag a, now .* tag b"):
+        resumed(tmp_path, before.model_copy(update={"people": "b-{index}@example.com, tag b"}))
+
+
+def test_a_state_of_an_earlier_harness_is_gone_on_with(tmp_path: Path) -> None:
+    save(tmp_path, RehearsalState(asked=asked()))
+    text = (tmp_path / FILE).read_text(encoding="utf-8")
+    assert '"url": ""' in text
+    (tmp_path / FILE).write_text(text.replace('"url": "",', "").replace('"people": "",', ""), encoding="utf-8")
+    assert resumed(tmp_path, asked(url="https://one.example.com", people="a")).asked.url == ""
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 1, "asked"', '{"version": 2}', "[]", '{"version": 1, "asked": {}}'])
+def test_a_state_that_cannot_be_read_is_not_said_to_be_none(text: str, tmp_path: Path) -> None:
+    """Its people may be there: to rehearse anew is no advice."""
+    (tmp_path / FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="this rehearsal cannot be gone on with") as caught:
+        resumed(tmp_path, asked())
+    assert "harness rehearse --clean-up" in caught.value.remedy
+    with pytest.raises(UsageError, match="there is no rehearsal"):
+        resumed(tmp_path / "elsewhere", asked())

@@ -44,13 +44,17 @@ def command(service: str, variables: dict[str, str], replacements: dict[str, str
 
 
 def test_every_service_runs_the_harness_image_with_its_secrets_from_the_env_file() -> None:
-    for service in (one for one in COMPOSE["services"].values() if "profiles" not in one):
+    ours = [one for one in COMPOSE["services"].values() if one["profiles"] != ["observe"]]
+    assert len(ours) == 4
+    for service in ours:
         assert service["image"] == "movinesta-harness"
         assert service["env_file"] == ".env"
         assert service["build"]["dockerfile"] == "deploy/Dockerfile"
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["tmpfs"] == "/tmp"
+        assert "${RUN_AS:-10001}" in service["user"]
+        assert service["stop_grace_period"] == "60s", "10 s are the default, and a record takes longer to close"
     assert (ROOT / "deploy/Dockerfile").exists()
 
 
@@ -92,6 +96,11 @@ def test_the_command_of_a_rehearsal_is_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "step 1: " in done.stdout
     assert f"written: {tmp_path / 'rehearsal'}" in done.stdout
+    for more, said in (("--resume", "there is no rehearsal to go on with"), ("--clean-up --keep", "goes with neither")):
+        words = command("rehearsal", {"DAU": "5000", "MORE": more}, replacements)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
 
 
 @pytest.mark.slow

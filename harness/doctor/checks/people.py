@@ -10,7 +10,8 @@ def judge(facts: Facts) -> Answer:
     needed, found = facts.profile.people, facts.people_found
     if facts.people_problem:
         return wrong(
-            f"they cannot be counted: {facts.people_problem}", "harness users provision --target FILE --count 1"
+            f"they cannot be counted: {facts.people_problem}",
+            "look at the project's Auth logs; then harness users provision --target FILE --count 1",
         )
     if found is None:
         return unasked("they are counted with the service key, which the target file does not name")

@@ -26,6 +26,10 @@ def judge(facts: Facts) -> Answer:
         return unasked("the limiter refused the one sign-in (429); see the sign-in limit")
     said = reply.body if isinstance(reply.body, dict) else {}
     code = said.get("error_code") or said.get("code") or ""
+    if not 400 <= reply.status < 500:  # says nothing of the password
+        return wrong(
+            f"the first person cannot sign in: {reply.shown} {code}".rstrip(), "look at the project's Auth logs"
+        )
     return wrong(
         f"the first person cannot sign in: {reply.shown} {code}".rstrip(),
         f"export {facts.target.people.password_env}=... as the people were made with; or harness users cleanup, then "

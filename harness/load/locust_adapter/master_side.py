@@ -17,7 +17,7 @@ from locust.runners import MasterRunner
 from harness import __version__
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import BY_HAND
-from harness.core.run_spec import RunSpec
+from harness.core.run_spec import ENDED_BY_BUTTON, ENDED_BY_SIGNAL, ENDED_BY_SWITCH, RunSpec
 from harness.live.families import families
 from harness.live.faults import FaultBoard
 from harness.live.hand_faults import refusal
@@ -187,12 +187,12 @@ class MasterSide:
         """The kill switch was pulled: the load is cut first, the record follows."""
         kill_switch.cut(self.environment)
         self.log.warning("kill switch", by=by)
-        self._reason = self._reason or f"the kill switch was pulled ({by})"
+        self._reason = self._reason or f"{ENDED_BY_SWITCH} ({by})"
 
     def ended(self, by: str) -> None:
         """Somebody wants the run to end: people close their apps, the record is finished."""
         self.log.warning("ended by hand", by=by)
-        self._reason = self._reason or f"ended by hand ({by})"
+        self._reason = self._reason or f"{ENDED_BY_BUTTON} ({by})"
 
     def ask_fault(self, name: str, seconds: float) -> str:
         """Have the run's proxy make it for so long. Why not; empty when it was asked for."""
@@ -234,7 +234,7 @@ class MasterSide:
 
     def _interrupted(self) -> None:
         self.log.warning("interrupted")
-        self._reason = self._reason or "interrupted"
+        self._reason = self._reason or ENDED_BY_SIGNAL
 
     def _conduct(self) -> None:
         """Until the run is over: tell the progress; then stop the users, write the end, leave."""
