@@ -44,7 +44,7 @@ class Asking:
             with self._client.stream(method, path, headers=dict(headers), json=body) as reply:
                 self._certificate(reply)
                 reply.read()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:  # also over a token that no header can carry
             if "CERTIFICATE" in str(error) or "SSL" in str(error):
                 self.tls_problem = str(error)[:200]
             return Reply(problem=f"{type(error).__name__}: {error}"[:300])
@@ -55,7 +55,7 @@ class Asking:
         """The reply itself, where its text counts."""
         try:
             return self._client.get(path, headers=dict(headers))
-        except httpx.HTTPError:
+        except (httpx.HTTPError, UnicodeError):
             return None
 
     def _clock(self, reply: httpx.Response, begun: float, ended: float) -> None:

@@ -89,11 +89,11 @@ class RestJob:
             self._free_at = max(now, self._free_at) + self._interval_s
             try:
                 reply = self._http.request(method, path, **options)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:  # an id of the target's making
                 said = type(error).__name__
             else:
                 if reply.is_success:
-                    return reply.json() if reply.content else None
+                    return self._understood(reply, method, path) if reply.content else None
                 said = f"status {reply.status_code}: {reply.text[:200]}"
                 if reply.status_code < 500 and reply.status_code not in (408, 429):
                     break
@@ -104,17 +104,38 @@ class RestJob:
             remedy="see that the service key may read and delete there; then repeat the same command",
         )
 
+    def _understood(self, reply: httpx.Response, method: str, path: str) -> Any:
+        """:raises TargetError: it is no JSON."""
+        try:
+            return reply.json()
+        except (ValueError, RecursionError):
+            raise self._nonsense(method, path, "something else than JSON") from None
+
+    def _nonsense(self, method: str, path: str, what: str) -> TargetError:
+        return TargetError(
+            f"{method} {path.partition('?')[0]} was answered with {what}",
+            where=f"target {self.target.name}",
+            remedy="check that the target file's url is a Supabase project (PostgREST answers under /rest/v1)",
+        )
+
+    def _listed(self, rows: Any, method: str, path: str, columns: str) -> list[dict[str, Any]]:
+        """:raises TargetError: these are no rows with such columns."""
+        needed = set(columns.split(","))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+            raise self._nonsense(method, path, "something else than rows")
+        return rows
+
     def ids(self, table: str, column: str, values: Sequence[str], select: str) -> Iterator[dict[str, Any]]:
         """Rows with one of these values, page by page."""
         for some in batches(values):
-            offset = 0
+            offset, before = 0, list[dict[str, Any]]()
             while True:
-                rows = self.send(
-                    "GET",
-                    f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&limit={PAGE}&offset={offset}",
-                )
+                path = f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&limit={PAGE}&offset={offset}"
+                rows = self._listed(self.send("GET", path), "GET", path, select)
+                if rows and rows == before:
+                    raise self._nonsense("GET", path, "the same rows again, whatever page was asked for")
                 yield from rows
-                offset += len(rows)
+                offset, before = offset + len(rows), rows
                 if len(rows) < PAGE:
                     break
 
@@ -122,12 +143,9 @@ class RestJob:
         """How many rows went."""
         gone = 0
         for some in batches(values):
-            rows = self.send(
-                "DELETE",
-                f"/rest/v1/{table}?{column}=in.({','.join(map(_quoted, some))})&select={column}",
-                headers={"prefer": "return=representation"},
-            )
-            gone += len(rows or ())
+            path = f"/rest/v1/{table}?{column}=in.({','.join(map(_quoted, some))})&select={column}"
+            rows = self.send("DELETE", path, headers={"prefer": "return=representation"})
+            gone += len(self._listed(rows or [], "DELETE", path, column))
             self.advance(len(some))
         return gone
 
@@ -164,7 +182,8 @@ def removed(job: RestJob, left: Leftovers) -> Mapping[str, int]:
     gone["conversations"] = job.delete("conversations", "id", [one for one in left.conversations if one not in kept])
     gone["files"] = 0
     for some in batches(left.files):
-        gone["files"] += len(job.send("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": some}) or ())
+        told = job.send("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": some})
+        gone["files"] += len(told) if isinstance(told, list) else 0
     return {what: number for what, number in gone.items() if number}
 
 
