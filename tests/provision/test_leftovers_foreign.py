@@ -70,11 +70,11 @@ def job(foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestJob]:
 @pytest.mark.parametrize("body", NO_ROWS)
 def test_what_is_no_rows_ends_in_one_error(foreign: Foreign, job: RestJob, body: bytes) -> None:
     foreign.body = body
-    with pytest.raises(TargetError, match="answered with something else than (rows|JSON)") as caught:
+    with pytest.raises(TargetError, match=r"answered with something else than (rows|JSON)") as caught:
         found(job, ["a"])
     assert "/rest/v1/conversations" in caught.value.what
     if body not in (b"", b"null"):  # a deletion may say nothing
-        with pytest.raises(TargetError, match="answered with something else than (rows|JSON)"):
+        with pytest.raises(TargetError, match=r"answered with something else than (rows|JSON)"):
             removed(job, Leftovers(people=("a",)))
 
 
