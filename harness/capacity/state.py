@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from harness.capacity.step import Step
+from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.record.streams import replacing
@@ -62,7 +63,7 @@ def resumed(folder: Path, asked: Asked) -> SearchState:
     """
     path = folder / FILE
     try:
-        state = SearchState.model_validate_json(path.read_bytes())
+        state = SearchState.model_validate_json(read_bytes(path, "search's state", limit=RECORD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(
             "there is no search to go on with", where=str(path), remedy="leave --resume out, or name its folder"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.levers.piece import Piece
@@ -60,7 +61,7 @@ def load(folder: Path) -> LeversState:
     """:raises UsageError: there is none, or it cannot be read."""
     path = folder / FILE
     try:
-        return LeversState.model_validate_json(path.read_bytes())
+        return LeversState.model_validate_json(read_bytes(path, "comparison's state", limit=RECORD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(
             "there are no pieces to go on with", where=str(path), remedy="leave --resume out, or name their folder"

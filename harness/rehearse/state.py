@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
@@ -102,7 +103,7 @@ def resumed(folder: Path, asked: AskedRehearsal) -> RehearsalState:
     """The state in a folder. :raises UsageError: there is none, or it is of another rehearsal."""
     path = folder / FILE
     try:
-        state = RehearsalState.model_validate_json(path.read_bytes())
+        state = RehearsalState.model_validate_json(read_bytes(path, "rehearsal's state", limit=RECORD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(
             "there is no rehearsal to go on with", where=str(path), remedy="leave --resume out, or name its folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +82,7 @@ def read(folder: Path) -> Checkout:
             continue
         block = blocks.get(name)
         verify = True if block is None else bool(block.get("verify_jwt", True))
-        texts = list(_sources(entry, folder.resolve()))
+        texts = list(_sources(entry, _real(folder)))
         functions.append(EdgeFunction(name, block is not None, verify, texts[0], "\n".join(texts)))
     bundle = {
         str(path.relative_to(folder)): _text(path)
@@ -105,7 +106,7 @@ def _blocks(config: Path) -> Mapping[str, Any]:
 
 def _sources(entry: Path, root: Path) -> Iterator[str]:
     """The file's own text first, then what it imports by a relative path, each once."""
-    waiting, seen = [(entry.resolve(), 0)], set()
+    waiting, seen = [(_real(entry), 0)], set()
     while waiting:
         path, depth = waiting.pop(0)
         if path in seen or not path.is_file() or not path.is_relative_to(root):
@@ -114,7 +115,7 @@ def _sources(entry: Path, root: Path) -> Iterator[str]:
         text = _text(path)
         yield text
         if depth < DEPTH:
-            waiting += [((path.parent / found).resolve(), depth + 1) for found in IMPORT.findall(text)]
+            waiting += [(_real(path.parent / found), depth + 1) for found in IMPORT.findall(text)]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -130,3 +131,8 @@ def _files(folder: Path) -> Iterator[Path]:
 def _text(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(LARGEST_FILE).decode("utf-8", "replace")
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; one that leads to itself stays what it is."""
+    return Path(os.path.realpath(path))

@@ -19,6 +19,15 @@ from harness.trace.browser.files import AppFiles
 BUILD_S = 600.0
 BUILT = ("dist", "build", "out")
 PASSED = ("NODE_PATH", "NPM_CONFIG_CACHE")
+QUIET = {
+    "NPM_CONFIG_UPDATE_NOTIFIER": "false",
+    "NO_UPDATE_NOTIFIER": "1",
+    "DO_NOT_TRACK": "1",
+    "NEXT_TELEMETRY_DISABLED": "1",
+    "ASTRO_TELEMETRY_DISABLED": "1",
+    "NUXT_TELEMETRY_DISABLED": "1",
+}
+"""A build asks nobody whether there is something newer, and tells nobody that it ran."""
 WHERE = "harness trace record --app"
 
 
@@ -80,7 +89,7 @@ def _scripts(path: Path) -> dict[str, Any]:
 
 def _build(folder: Path, supabase_url: str, anon_key: str) -> None:
     environ = dict(child_environment(os.environ, *PASSED))
-    environ |= {"VITE_SUPABASE_URL": supabase_url, "VITE_SUPABASE_ANON_KEY": anon_key}
+    environ |= QUIET | {"VITE_SUPABASE_URL": supabase_url, "VITE_SUPABASE_ANON_KEY": anon_key}
     try:
         process = processes.start(
             ["npm", "run", "build", "--prefix", str(folder)], environ=environ, stderr=subprocess.STDOUT

@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--no-proxy-server",  # which would look up the names that this browser may not, and reach everybody
     "--no-first-run",
 )
 KEY_MS = 60
