@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.arguments import Finite, HttpUrl, OutFolder
+from harness.cli.arguments import SEED, Finite, HttpUrl, OutFolder
 from harness.cli.run import known_switches
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError
@@ -58,7 +58,7 @@ OWN_HIGHEST = 20.0
 )
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option("--dau", type=Finite(above=0), help="People a day that it has to carry: exit 10 when it does not.")
-@click.option("--seed", type=click.IntRange(min=0), help="The profile's by default.")
+@click.option("--seed", type=SEED, help="The profile's by default.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option("--out", type=OutFolder(), help="Where the search goes; runs/capacity-TIME by default.")

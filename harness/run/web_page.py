@@ -48,8 +48,9 @@ def web_page(given: str, environ: Mapping[str, str], *, fault_buttons: bool) -> 
     from harness.load.web_ui import listens_on  # Flask is loaded where there is a page
 
     host, _, port = given.strip().rpartition(":")
-    host = host.strip("[]")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or any(sign in host for sign in "/@ "):
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or any(sign in host for sign in "/@ []"):
         raise UsageError(
             f"{given!r:.80} is no address for a page",
             where="--web",
