@@ -182,3 +182,11 @@ def test_no_frame_makes_a_channel_raise(name: str, frames: list[tuple[str, Any, 
         stage.connection.received(data, stage.now, binary=False)
         stage.run(0.1)
     assert stage.problems == []
+
+
+@pytest.mark.parametrize("token", ["a\r\nx: y", "a\nb", "a\0b", "a" * 65_537, "a\u2028b", 5, None, ["a"], "\x7f"])
+def test_what_fits_into_no_header_is_no_token(token: Any) -> None:
+    reply = {"user": {"id": "u"}, "access_token": "t", "refresh_token": "r", "expires_in": 3600}
+    assert Account.from_reply(reply, 0.0) is not None
+    assert Account.from_reply(reply | {"access_token": token}, 0.0) is None
+    assert Account.from_reply(reply | {"refresh_token": token}, 0.0) is None

@@ -7,6 +7,7 @@ import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from harness.egress import replies, web
 from harness.egress.gate import LOOPBACK
 from tests.client.wire.peer import Peer, Script, answering, chunked, ending_with, head, serving, sized
+from tests.fuzz.command import assert_printable, harness
 
 GZIP = b"content-encoding: gzip"
 Ask = Callable[[str, float], httpx.Response]
@@ -184,3 +186,27 @@ def test_a_stream_is_read_in_pieces_and_closed_early() -> None:
             first: Any = next(reply.iter_bytes())
         assert 0 < len(first) <= replies.PIECE
         assert len(http.get(url).content) == 500_000
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(head(b"location: data:text", b"content-length: 0", status=b"302 Found"), id="redirect to data"),
+        pytest.param(sized(b"no", b"content-type: text/plain; charset=hex"), id="charset"),
+        pytest.param(sized(b"no", b"content-encoding: br"), id="coding"),
+        pytest.param(sized(b"[" * 100_000), id="deep"),
+        pytest.param(sized(b'{"name": "\xff"}'), id="not UTF-8"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000 + b"\r\n", id="headers"),
+        pytest.param(b"\x16\x03\x01", id="TLS"),
+    ],
+)
+def test_a_run_against_somebody_else_ends_with_one_message(
+    reply: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with peer(ending_with(reply)) as url:
+        code, said = harness("run", "smoke", "--url", url)
+    assert code == 40, said
+    assert said.count("error:") == 1
+    assert_printable(said)
+    assert list(tmp_path.iterdir()) == []
