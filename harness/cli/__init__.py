@@ -137,9 +137,9 @@ def _outcome() -> int:
             click.echo(visible(f"error: {error.filename!r:.300}: {error.strerror}"), err=True)
             return int(ExitCode.USAGE)
         if isinstance(error, OSError) and error.errno in output_file.FULL | output_file.UNUSABLE:
-            told = output_file.unwritable(error, Path(os.fsdecode(error.filename)) if error.filename else None)
-            click.echo(visible_lines(f"error: {told}"), err=True)
-            return int(told.exit_code)
+            refusal = output_file.unwritable(error, Path(os.fsdecode(error.filename)) if error.filename else None)
+            click.echo(visible_lines(f"error: {refusal}"), err=True)
+            return int(refusal.exit_code)
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
         click.echo("\n".join(map(visible, traceback.format_exc().splitlines())), err=True)
         return int(ExitCode.INTERNAL)
