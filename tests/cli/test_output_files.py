@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests.fuzz.command import assert_printable, harness
 
+RECORD = Path(__file__).parents[1] / "data/records/v2-everybody"
 WRITERS = {
     "slo": ["slo", "export", "--prometheus", "--write"],
     "plan": ["plan", "--force", "--write"],
@@ -126,3 +129,16 @@ def test_workflows_are_made_of_plain_target_files_alone(tmp_path: Path) -> None:
         assert code == 2
         assert named in said
     assert not (tmp_path / ".github").exists()
+
+
+def test_a_run_that_may_not_be_written_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def closed(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr("reports.report.replacing", closed)
+    record = tmp_path / "a run\nof two lines"
+    shutil.copytree(RECORD, record)
+    code, said = harness("report", record)
+    assert code == 2
+    assert "cannot write verdict.json: Read-only file system" in said
+    assert "a run\\nof two lines" in said
