@@ -74,6 +74,7 @@ def test_an_empty_value_is_a_variable_that_was_not_set(line: list[str], named: s
         (["run", "smoke", "--out", "/dev/null/x"], "/dev/null is not a folder"),
         (["run", "smoke", "--out", "x" * 300], "too long"),
         (["run", "smoke", "--seed", "9" * 400], "0<=x<=1000000000000000"),
+        (["trace", "record", "--app", "ftp://nowhere", "--out", "o"], "no folder 'ftp://nowhere'"),
         (["tip", "herd", "--seed", str(2**62)], "0<=x<=1000000000000000"),
         (["run", "smoke", "--url", "http://127.0.0.1:1", "--web", "[::1:8089"], "no address for a page"),
         (["tip", "herd", "--shortest", "nan"], "not finite"),

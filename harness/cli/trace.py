@@ -136,11 +136,13 @@ def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
     address has to have been built for http://127.0.0.1:PORT, and --port says which. Needs the extra `trace`.
     """
     from harness.cli import progress
+    from harness.trace.browser.app import refuse_absent
     from harness.trace.browser.record import record as recorded
     from harness.trace.browser.scripts import read_script
     from harness.trace.lines import written
     from harness.trace.stage import stage
 
+    refuse_absent(app)
     steps = read_script(script)
     given = {name: options[name] for name in ("target_file", "url", "allow_production")}
     with progress.watcher() as watcher, stage(watcher, **given) as target:

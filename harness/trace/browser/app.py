@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from harness.config.text_file import is_folder
 from harness.core.child_environment import child_environment
 from harness.core.errors import UsageError
 from harness.egress.gate import Gate
@@ -31,6 +32,12 @@ QUIET = {
 WHERE = "harness trace record --app"
 
 
+def refuse_absent(app: str) -> None:
+    """Asked before anything is started. :raises UsageError: it is no address, and no folder is there."""
+    if not app.startswith(("http://", "https://")) and not is_folder(Path(app)):
+        raise UsageError(f"there is no folder {app!r:.120}", where=WHERE, remedy="name a folder or an http address")
+
+
 @contextlib.asynccontextmanager
 async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: int) -> AsyncIterator[str]:
     """Where the app is. `supabase_url`, which is the tap's, and the key are in the build's environment.
@@ -42,6 +49,7 @@ async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: 
         gate.check(app, "the app")
         yield app.rstrip("/")
         return
+    refuse_absent(app)
     files = AppFiles(_folder(Path(app), supabase_url, anon_key), port)
     try:
         await files.start()
@@ -59,8 +67,6 @@ async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: 
 
 def _folder(folder: Path, supabase_url: str, anon_key: str) -> Path:
     """The built app's."""
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}", where=WHERE, remedy="name a folder or an http address")
     if not (folder / "package.json").is_file():
         if not (folder / "index.html").is_file():
             raise UsageError("no package.json and no index.html", where=f"{WHERE} {folder}", remedy="name the app")
