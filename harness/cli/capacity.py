@@ -38,8 +38,10 @@ OWN_HIGHEST = 20.0
 )
 @click.option("--url", "urls", multiple=True, type=HttpUrl(), help="A sandbox that runs here, instead of --target.")
 @click.option("--interleave", is_flag=True, help="Test two deployments by turns, and say which one carries more.")
-@click.option("--start", type=Finite(above=0), default=1.0, show_default=True, help="First rate, sessions/s.")
-@click.option("--max-rate", type=Finite(above=0), help="Never more than so many sessions/s; also the target's limits.")
+@click.option("--start", type=Finite(above=0, most=1e6), default=1.0, show_default=True, help="First rate, sessions/s.")
+@click.option(
+    "--max-rate", type=Finite(above=0, most=1e6), help="Never more than so many sessions/s; also the target's limits."
+)
 @click.option(
     "--within", type=Finite(above=0, most=1), default=0.08, show_default=True, help="How narrow: high / low - 1."
 )
