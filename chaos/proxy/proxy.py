@@ -21,6 +21,7 @@ from chaos.proxy.log import DEBUG, INFO, WARNING, tell, told
 from chaos.proxy.session import ProxySession
 from chaos.proxy.toxic import Direction, Toxic
 from chaos.proxy.upstream_addresses import UpstreamAddresses
+from chaos.proxy.upstream_tls import upstream_context
 
 BACKLOG = 4096
 HOST_LINE = re.compile(rb"(?im)^host:[^\r\n]*")
@@ -70,8 +71,8 @@ class Proxy:
 
     @cached_property
     def tls(self) -> ssl.SSLContext | None:
-        """Verifies the upstream's certificate and name against the system's authorities."""
-        return ssl.create_default_context() if self.upstream.tls else None
+        """Verifies the upstream's certificate and name."""
+        return upstream_context() if self.upstream.tls else None
 
     @property
     def is_tls(self) -> bool:
