@@ -25,7 +25,9 @@ LARGEST = 64 * 1024 * 1024
 millions."""
 PIECE = 64 * 1024
 PATIENCE = 4.0
-"""A whole reply may take so many times what a single read of it may take."""
+"""A whole reply may take so many times what a single read of it may take, and what its request needs besides."""
+SLOWEST = 128 * 1024
+"""Bytes a second of a request that count as sent in time."""
 KNOWN_CHARSET = re.compile(r"utf[-_]?8|utf-16(le|be)?|(us-)?ascii|iso-8859-[0-9]{1,2}|latin-?1|windows-125[0-8]", re.I)
 """Python has codecs of other things than text by the same names that a header may say."""
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";]*)"?', re.I)
@@ -37,7 +39,8 @@ _until: ContextVar[float] = ContextVar("until", default=float("inf"))
 def patience_of(request: httpx.Request) -> float:
     """Seconds for the whole reply, from the sending of the request."""
     read = (request.extensions.get("timeout") or {}).get("read")
-    return float("inf") if read is None else PATIENCE * float(read)
+    size = request.headers.get("content-length", "")
+    return float("inf") if read is None else PATIENCE * float(read) + (int(size) if size.isdecimal() else 0) / SLOWEST
 
 
 def taken(reply: httpx.Response, asked: httpx.URL, body: Body | AsyncBody) -> httpx.Response:
