@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.load import read_toml
 from harness.core.errors import UsageError
 from harness.preflight.model import Severity
 
@@ -83,6 +83,8 @@ def read(folder: Path) -> Checkout:
         block = blocks.get(name)
         verify = True if block is None else bool(block.get("verify_jwt", True))
         texts = list(_sources(entry, _real(folder)))
+        if not texts:  # a folder, or a link that leads out of the checkout or to itself
+            continue
         functions.append(EdgeFunction(name, block is not None, verify, texts[0], "\n".join(texts)))
     bundle = {
         str(path.relative_to(folder)): _text(path)
@@ -97,10 +99,9 @@ def read(folder: Path) -> Checkout:
 def _blocks(config: Path) -> Mapping[str, Any]:
     if not config.is_file():
         return {}
-    try:
-        functions = tomllib.loads(_text(config)).get("functions", {})
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"this is no TOML: {error}", where=str(config), remedy="correct it") from None
+    functions = read_toml(config, "configuration of the project").get("functions", {})
+    if not isinstance(functions, dict):
+        return {}
     return {name: block for name, block in functions.items() if isinstance(block, dict)}
 
 
