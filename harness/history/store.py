@@ -161,7 +161,7 @@ class HistoryStore:
     def _read(self, text: str) -> Night:
         try:
             return Night.model_validate(json.loads(text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(
                 "a run in this history cannot be read", where=str(self.path), remedy="restore the file from a copy"
             ) from error
