@@ -11,6 +11,8 @@ from harness.core.errors import HarnessError, UsageError
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 UNUSABLE = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS})
 """What the system says of a path that somebody named, beside the errors that Python has classes for."""
+FIXED = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV})
+"""A file that may be written and not replaced: its folder is closed, or it is mounted alone, as into a container."""
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
@@ -20,11 +22,18 @@ def write_whole(path: Path, data: str | bytes) -> None:
     """
     from harness.record.streams import replacing
 
+    # Path.resolve fails over a link to itself.
+    place, raw = Path(os.path.realpath(path)), data.encode("utf-8") if isinstance(data, str) else data
     try:
-        with replacing(Path(os.path.realpath(path))) as draft:  # Path.resolve fails over a link to itself
-            draft.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        with replacing(place) as draft:
+            draft.write_bytes(raw)
     except OSError as error:
-        raise unwritable(error, path) from error
+        if error.errno not in FIXED or not place.is_file():
+            raise unwritable(error, path) from error
+        try:
+            place.write_bytes(raw)
+        except OSError as again:
+            raise unwritable(again, path) from again
 
 
 def unwritable(error: OSError, path: Path | None) -> HarnessError:

@@ -142,3 +142,23 @@ def test_a_run_that_may_not_be_written_is_said_to_be_so(monkeypatch: pytest.Monk
     assert code == 2
     assert "cannot write verdict.json: Read-only file system" in said
     assert "a run\\nof two lines" in said
+
+
+def test_a_file_that_may_be_written_and_not_replaced_is_written(tmp_path: Path) -> None:
+    """As one that is mounted by itself into a container."""
+    (tmp_path / "mounted.yml").write_text("before")
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "--map-root-user", "sh", "-c"),
+            'mount --bind mounted.yml mounted.yml && exec "$@"',
+            *("sh", sys.executable, "-B", "-m", "harness", "slo", "export", "--prometheus", "--write", "mounted.yml"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("no mounts of our own here")
+    assert done.returncode == 0, done.stderr
+    assert "groups:" in (tmp_path / "mounted.yml").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["mounted.yml"]
