@@ -225,3 +225,27 @@ def test_an_upstream_is_looked_up_once_and_again_when_nothing_answers_there(monk
         moved.close()
 
     asyncio.run(work())
+
+
+def test_connections_go_to_the_addresses_of_an_upstream_by_turns_and_past_those_that_do_not_answer() -> None:
+    async def work() -> None:
+        loop, met = asyncio.get_running_loop(), list[str]()
+
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            met.append(writer.get_extra_info("sockname")[0])
+            writer.close()
+
+        first = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        port = first.sockets[0].getsockname()[1]
+        second = await asyncio.start_server(accepted, "127.0.0.2", port)
+        pinned = ("::1", "127.0.0.1", "127.0.0.2")  # nobody is at ::1
+        addresses = UpstreamAddresses(Upstream.parse(f"name.test:{port}"), pinned)
+        for _ in range(5):
+            (await addresses.open(loop, asyncio.Protocol, None)).close()
+            await asyncio.sleep(0.01)
+        assert set(met) == {"127.0.0.1", "127.0.0.2"}
+        assert len(met) == 5
+        first.close()
+        second.close()
+
+    asyncio.run(work())
