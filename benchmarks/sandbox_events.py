@@ -216,7 +216,9 @@ def main() -> int:
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        with urllib.request.urlopen(f"{url}/.well-known/movinesta-sandbox") as reply:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{url}/.well-known/movinesta-sandbox"
+        ) as reply:
             document = json.load(reply)
         print(f"sandbox and Postgres on core {cores[0]}, client on core {cores[-1]}")
         rate = asyncio.run(drive(document, arguments.seconds, arguments.connections, process.pid))

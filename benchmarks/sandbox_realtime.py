@@ -38,7 +38,9 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.url = json.loads(self.process.stdout.readline())["url"]
-        with urllib.request.urlopen(self.url + "/.well-known/movinesta-sandbox") as reply:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            self.url + "/.well-known/movinesta-sandbox"
+        ) as reply:
             self.known = json.loads(reply.read())
         self._self = psutil.Process(self.process.pid)
 
@@ -59,12 +61,15 @@ class Person:
 
     def __init__(self, server: Server, index: int) -> None:
         people = server.known["people"]
-        self.http = httpx.AsyncClient(base_url=server.url, headers={"apikey": server.known["anon_key"]}, timeout=20)
+        self.http = httpx.AsyncClient(
+            trust_env=False, base_url=server.url, headers={"apikey": server.known["anon_key"]}, timeout=20
+        )
         body = {"email": people["email_pattern"].format(index=index), "password": people["password"]}
         reply = httpx.post(
             f"{server.url}/auth/v1/token?grant_type=password",
             json=body,
             headers={"apikey": server.known["anon_key"]},
+            trust_env=False,
         ).json()
         self.id, self.token = reply["user"]["id"], reply["access_token"]
         self.http.headers["authorization"] = f"Bearer {self.token}"

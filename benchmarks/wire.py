@@ -131,7 +131,9 @@ async def httpx_client_per_phone(load: Load, port: int, connections: int, second
 
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(limits=limits, headers=HEADERS, timeout=20, verify=False))
+            await stack.enter_async_context(
+                httpx.AsyncClient(limits=limits, headers=HEADERS, timeout=20, verify=False, trust_env=False)
+            )
             for _ in range(connections)
         ]
 

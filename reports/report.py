@@ -5,6 +5,7 @@ Works from the record alone, so also for a run that was killed (its streams are 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -219,9 +220,12 @@ def _write(path: Path, text: str) -> Path:
         with replacing(path) as draft:
             draft.write_text(WORDS.known(text), encoding="utf-8")
     except OSError as error:
-        raise HarnessError(
+        closed = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+        raise (UsageError if closed else HarnessError)(
             f"cannot write {path.name}: {error.strerror or error}",
             where=str(path),
-            remedy="free some space or choose another folder, then render again with `harness report RUN`",
+            remedy="copy the run to a folder that may be written, and render it there; `harness check` only reads"
+            if closed
+            else "free some space or choose another folder, then render again with `harness report RUN`",
         ) from error
     return path

@@ -20,7 +20,7 @@ from chaos.proxy import process
 from chaos.proxy.address import Address, AddressError, Upstream
 from chaos.proxy.bodies import LONGEST_LEASE_S, ProxyBody
 from chaos.proxy.errors import ProxyApiError
-from chaos.proxy.guard import host_key
+from chaos.proxy.guard import host_key, is_address
 from chaos.proxy.log import INFO, log_to_stderr, tell
 from chaos.proxy.options import ProxyOptions, proxy_options
 from chaos.proxy.proxy import bind
@@ -41,6 +41,7 @@ class NotReady(Exception):
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @proxy_options
+@click.option("--pin", "pins", multiple=True, metavar="HOST=ADDRESS", help="What a host's name means. Repeatable.")
 @click.option("--with-parent", is_flag=True, help="End when the process that started this one does.")
 def command(**options: Any) -> int:
     """Run the fault-injecting proxy until SIGINT or SIGTERM."""
@@ -103,7 +104,17 @@ def _settings(options: ProxyOptions) -> ProxySettings:
             allowed.add(host_key(Upstream.parse(options.upstream).host))
         except AddressError as error:
             raise NotReady(f"--upstream: {error}", EXIT_OPTION) from None
-    return ProxySettings(options.seed, options.lease_s, options.allow_remote, frozenset(allowed))
+    return ProxySettings(options.seed, options.lease_s, options.allow_remote, frozenset(allowed), _pins(options.pins))
+
+
+def _pins(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in given:
+        host, _, address = one.partition("=")
+        if not host or not is_address(address):
+            raise NotReady(f"--pin {one}: write HOST=ADDRESS", EXIT_OPTION)
+        found[host_key(host)] = (*found.get(host_key(host), ()), address)
+    return found
 
 
 def _stopped(stop: asyncio.Future[signal.Signals], number: signal.Signals) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
 from chaos.proxy.address import Upstream
 from chaos.proxy.log import WARNING, tell
+from chaos.proxy.upstream_addresses import UpstreamAddresses
 
 PATIENCE_S = 30.0
 
@@ -45,7 +46,9 @@ class _Copy(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes, after_s: float) -> None:
+async def deliver(
+    upstream: Upstream, addresses: UpstreamAddresses, tls: ssl.SSLContext | None, request: bytes, after_s: float
+) -> None:
     """Wait, connect, send, and stay until the reply is complete, so that the server does not see an early hang-up."""
     if after_s:
         await asyncio.sleep(after_s)
@@ -53,9 +56,7 @@ async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes
     done: asyncio.Future[None] = loop.create_future()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            transport, _ = await loop.create_connection(
-                lambda: _Copy(request, done), upstream.host, upstream.port, ssl=tls
-            )
+            transport = await addresses.open(loop, lambda: _Copy(request, done), tls)
             try:
                 await done
             finally:

@@ -18,7 +18,8 @@ class ProxyOptions:
     """What the command line says. listen and upstream: of a first proxy named `name`; without an upstream, none.
 
     allow_upstream: hosts that proxies may be made to, beside loopback and the host of `upstream`.
-    with_parent: end when the process that started this one does. log_level: the least that is told on standard error.
+    with_parent: end when the process that started this one does. pins: HOST=ADDRESS, what a host's name means; both for
+    programs alone. log_level: the least that is told on standard error.
     """
 
     api: str = "127.0.0.1:8474"
@@ -31,6 +32,7 @@ class ProxyOptions:
     allow_upstream: tuple[str, ...] = ()
     metrics: bool = False
     with_parent: bool = False
+    pins: tuple[str, ...] = ()
     log_level: str = "warning"
 
 
@@ -81,7 +83,7 @@ _OPTIONS = (
 
 
 def proxy_options(command: C) -> C:
-    """Decorate a click command with the proxy's options; they are the fields of `ProxyOptions` but for with_parent."""
+    """Decorate a click command with the proxy's options: the fields of `ProxyOptions`, without with_parent and pins."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

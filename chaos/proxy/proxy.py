@@ -6,8 +6,9 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from chaos.fault import Fault, Layer
 from chaos.http_fault import UNTOUCHED, HttpFault, RequestHead, RequestTreatment
@@ -15,9 +16,12 @@ from chaos.proxy.address import Address, Upstream
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.copy import deliver
 from chaos.proxy.endpoint import SessionEndpoint
+from chaos.proxy.guard import host_key
 from chaos.proxy.log import DEBUG, INFO, WARNING, tell, told
 from chaos.proxy.session import ProxySession
 from chaos.proxy.toxic import Direction, Toxic
+from chaos.proxy.upstream_addresses import UpstreamAddresses
+from chaos.proxy.upstream_tls import upstream_context
 
 BACKLOG = 4096
 HOST_LINE = re.compile(rb"(?im)^host:[^\r\n]*")
@@ -38,10 +42,13 @@ class Proxy:
         *,
         seed: int,
         connect_timeout_s: float = 10,
+        pins: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
+        """pins: addresses of hosts that are not to be looked up."""
         self.name = name
         self.listen = listen
-        self.upstream = upstream
+        self._pins = pins
+        self.lead_to(upstream)
         self.seed = seed
         self.connect_timeout_s = connect_timeout_s
         self.enabled = False
@@ -56,10 +63,16 @@ class Proxy:
         self._copies: set[asyncio.Task[None]] = set()
         self._last_failure = ""
 
+    def lead_to(self, upstream: Upstream) -> None:
+        """Connections from now on go there."""
+        self.upstream = upstream
+        self.addresses = UpstreamAddresses(upstream, self._pins.get(host_key(upstream.host), ()))
+        vars(self).pop("tls", None)
+
     @cached_property
     def tls(self) -> ssl.SSLContext | None:
-        """Verifies the upstream's certificate and name against the system's authorities."""
-        return ssl.create_default_context() if self.upstream.tls else None
+        """Verifies the upstream's certificate and name."""
+        return upstream_context() if self.upstream.tls else None
 
     @property
     def is_tls(self) -> bool:
@@ -140,7 +153,7 @@ class Proxy:
         upstream = self.upstream
         try:
             async with asyncio.timeout(self.connect_timeout_s):
-                await self.loop.create_connection(lambda: session.server, upstream.host, upstream.port, ssl=self.tls)
+                await self.addresses.open(self.loop, lambda: session.server, self.tls)
         except (
             OSError,
             TimeoutError,
@@ -189,7 +202,7 @@ class Proxy:
 
     def send_copy(self, request: bytes, after_s: float) -> None:
         """Deliver the request once more, on a connection of its own."""
-        task = self.loop.create_task(deliver(self.upstream, self.tls, request, after_s))
+        task = self.loop.create_task(deliver(self.upstream, self.addresses, self.tls, request, after_s))
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import chaos.faults  # noqa: F401 - loads them
@@ -31,12 +31,14 @@ DIRECTIONS = {"upstream": Direction.UPSTREAM, "downstream": Direction.DOWNSTREAM
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     """seed: of every draw. lease_s: for faults whose maker names none; None lets those last. allow_remote: listen
-    elsewhere than on loopback. allow_upstreams: hosts that proxies may be made to, beside loopback."""
+    elsewhere than on loopback. allow_upstreams: hosts that proxies may be made to, beside loopback. pins: what a host's
+    name means, for good; others are looked up."""
 
     seed: int = 0
     lease_s: float | None = None
     allow_remote: bool = False
     allow_upstreams: frozenset[str] = frozenset()
+    pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ProxyCollection:
@@ -66,9 +68,9 @@ class ProxyCollection:
     # ---- proxies ----------------------------------------------------------------------------------------------
 
     async def create(self, body: ProxyBody) -> Proxy:
-        for field in ("name", "upstream"):
-            if not getattr(body, field):
-                raise missing(field)
+        for needed in ("name", "upstream"):
+            if not getattr(body, needed):
+                raise missing(needed)
         checked_name(body.name)
         async with self._one_at_a_time:
             if body.name in self.proxies:
@@ -79,7 +81,8 @@ class ProxyCollection:
         listen = self._listen(body.listen or "")
         if body.enabled is False:
             listen = body.listen or ""  # as it was given, until it is bound
-        proxy = Proxy(body.name, listen, self._upstream(body.upstream), self._clock, seed=self.settings.seed)
+        upstream, settings = self._upstream(body.upstream), self.settings
+        proxy = Proxy(body.name, listen, upstream, self._clock, seed=settings.seed, pins=settings.pins)
         if body.enabled is not False:
             await self._start(proxy)
         self.proxies[body.name] = proxy
@@ -109,13 +112,14 @@ class ProxyCollection:
     async def _move(self, proxy: Proxy, listen: str, goal: Upstream) -> None:
         before, was_enabled = (proxy.listen, proxy.upstream), proxy.enabled
         await proxy.stop()
-        proxy.listen, proxy.upstream = listen, goal
-        vars(proxy).pop("tls", None)
+        proxy.listen = listen
+        proxy.lead_to(goal)
         if was_enabled:
             try:
                 await self._start(proxy)
             except ProxyApiError:
-                proxy.listen, proxy.upstream = before
+                proxy.listen = before[0]
+                proxy.lead_to(before[1])
                 await self._start(proxy)
                 raise
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from harness.capacity.step import Step
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
-from harness.record.resumed_state import changed, first_problem
+from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
 
 FILE = "capacity.json"
@@ -65,18 +63,15 @@ def resumed(folder: Path, asked: Asked) -> SearchState:
     :raises UsageError: there is none, it cannot be read, or it is of another search; says in what they differ.
     """
     path = folder / FILE
-    try:
-        state = SearchState.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(
+    state = read_state(
+        SearchState,
+        path,
+        absent=UsageError(
             "there is no search to go on with", where=str(path), remedy="leave --resume out, or name its folder"
-        ) from error
-    except ValidationError as error:
-        raise UsageError(
-            f"this search cannot be gone on with: {first_problem(error)}",
-            where=str(path),
-            remedy="go on with the version of the harness that wrote it, or search anew in another folder",
-        ) from error
+        ),
+        broken="this search",
+        remedy="go on with the version of the harness that wrote it, or search anew in another folder",
+    )
     if other := changed(state.asked, asked):
         raise UsageError(
             f"the search in this folder asked something else: {'; '.join(other)}",

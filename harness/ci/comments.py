@@ -101,7 +101,7 @@ def _ours(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[int]:
 def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

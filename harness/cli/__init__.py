@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import io
+import os
 import sys
 import traceback
+from pathlib import Path
 
 import click
 
@@ -26,6 +28,7 @@ from harness.cli import (
     init,
     judging,
     levers,
+    output_file,
     plan,
     preflight,
     prove,
@@ -133,6 +136,10 @@ def _outcome() -> int:
         if isinstance(error, UNUSABLE) and error.filename is not None:
             click.echo(visible(f"error: {error.filename!r:.300}: {error.strerror}"), err=True)
             return int(ExitCode.USAGE)
+        if isinstance(error, OSError) and error.errno in output_file.FULL | output_file.UNUSABLE:
+            refusal = output_file.unwritable(error, Path(os.fsdecode(error.filename)) if error.filename else None)
+            click.echo(visible_lines(f"error: {refusal}"), err=True)
+            return int(refusal.exit_code)
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
         click.echo("\n".join(map(visible, traceback.format_exc().splitlines())), err=True)
         return int(ExitCode.INTERNAL)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import ci
-from harness.cli.arguments import HttpUrl, OutFolder, TomlName
+from harness.cli.arguments import SEED, HttpUrl, OutFolder, TomlName
 from harness.cli.run import known_switches
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.secret_filter import WORDS
@@ -49,7 +49,7 @@ FILES = ("answer.json", "junit.xml", "summary.md", "comment.md")
 @click.option("--base-quirk", "base_quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the base's sandbox.")
 @click.option("--head-quirk", "head_quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the head's sandbox.")
 @click.option("--rounds", type=click.IntRange(1, 20), default=2, show_default=True, help="Of PROFILE, on both.")
-@click.option("--seed", type=click.IntRange(min=0), help="The first of the rounds' seeds; the profile's by default.")
+@click.option("--seed", type=SEED, help="The first of the rounds' seeds; the profile's by default.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML): what it names has to be answered.")
 @click.option("--out", type=OutFolder(), default=Path("runs"), show_default=True, help="Where the comparison goes.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")

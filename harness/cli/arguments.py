@@ -19,6 +19,8 @@ from harness.cli import environment
 LATEST = "latest"
 RUNS = "runs"
 """Where runs are, unless the variable of `harness run --out` says otherwise."""
+SEED = click.IntRange(0, 10**15)
+"""As a profile's own; a larger one would stand in a record that nobody can read."""
 
 
 class CommandLine(click.Group):

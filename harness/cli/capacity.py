@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.arguments import Finite, HttpUrl, OutFolder
+from harness.cli.arguments import SEED, Finite, HttpUrl, OutFolder
 from harness.cli.run import known_switches
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, HarnessError, UsageError
@@ -39,8 +39,10 @@ OWN_HIGHEST = 20.0
 )
 @click.option("--url", "urls", multiple=True, type=HttpUrl(), help="A sandbox that runs here, instead of --target.")
 @click.option("--interleave", is_flag=True, help="Test two deployments by turns, and say which one carries more.")
-@click.option("--start", type=Finite(above=0), default=1.0, show_default=True, help="First rate, sessions/s.")
-@click.option("--max-rate", type=Finite(above=0), help="Never more than so many sessions/s; also the target's limits.")
+@click.option("--start", type=Finite(above=0, most=1e6), default=1.0, show_default=True, help="First rate, sessions/s.")
+@click.option(
+    "--max-rate", type=Finite(above=0, most=1e6), help="Never more than so many sessions/s; also the target's limits."
+)
 @click.option(
     "--within", type=Finite(above=0, most=1), default=0.08, show_default=True, help="How narrow: high / low - 1."
 )
@@ -59,7 +61,7 @@ OWN_HIGHEST = 20.0
 )
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option("--dau", type=Finite(above=0), help="People a day that it has to carry: exit 10 when it does not.")
-@click.option("--seed", type=click.IntRange(min=0), help="The profile's by default.")
+@click.option("--seed", type=SEED, help="The profile's by default.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option("--out", type=OutFolder(), help="Where the search goes; runs/capacity-TIME by default.")

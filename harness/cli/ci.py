@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.arguments import RunFolder
+from harness.cli.output_file import write_whole
 from harness.core.counted import counted
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
@@ -85,7 +85,7 @@ def init(
         )
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         click.echo(visible(f"wrote {path} ({counted(len(text.splitlines()), 'line')})"))
     if any(PACKAGE in line for line in project.install):
         click.echo(f"variable that your CI needs: {PACKAGE}, what pip is to install (or say --install)")
@@ -213,11 +213,13 @@ def keep(folder: Path, kept: Path, names: Sequence[str]) -> None:
 
 def _target_file(path: Path, named: Path) -> dict[str, Any]:
     """:raises UsageError: it cannot be read."""
+    from harness.config.load import read_toml
+
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_toml(path, "target file")
+    except UsageError as error:
         raise UsageError(
-            f"the target file cannot be read: {error}",
+            error.what,
             where=str(named),
             remedy="name one as your project holds it, from its root; docs/targets.md shows how to write it",
         ) from error
@@ -225,12 +227,11 @@ def _target_file(path: Path, named: Path) -> dict[str, Any]:
 
 def _is_checkout(into: Path) -> bool:
     """Whether the harness itself, sandbox included, is the project's code."""
+    from harness.config.load import read_toml
+
     try:
-        return bool(
-            tomllib.loads((into / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
-            == "movinesta-harness"
-        )
-    except (OSError, ValueError, LookupError):
+        return bool(read_toml(into / "pyproject.toml", "project file")["project"]["name"] == "movinesta-harness")
+    except (UsageError, LookupError, TypeError):
         return False
 
 

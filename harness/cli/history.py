@@ -199,6 +199,7 @@ def merge(path: Path, other: Path) -> None:
     """
     from harness.history.store import HistoryStore
 
+    HistoryStore(other, make=False).close()  # before ours is made
     with HistoryStore(path) as store:
         click.echo(f"{counted(store.merge(other), 'run')} added")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from harness.core.errors import UsageError
+from harness.cli.output_file import write_whole
+from harness.core.errors import HarnessError, UsageError
 from harness.core.visible import visible
 
 PROJECT = Path(__file__).parent / "project"
@@ -31,13 +32,20 @@ def init(folder: Path) -> None:
     and show the verdict again.
     """
     _refuse_overwriting(folder)
-    for source, name in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write((PROJECT / source).read_text(encoding="utf-8"))
+    made: list[Path] = []
+    try:
+        for source, name in FILES.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, (PROJECT / source).read_text(encoding="utf-8"))
+            made.append(path)
+    except (HarnessError, OSError):
+        for path in made:
+            path.unlink(missing_ok=True)  # else the next try would find them there
+        raise
+    for path in made:
         click.echo(visible(f"wrote {path}"), err=True)
-    if folder.resolve() != Path().resolve():
+    if folder.absolute() != Path().absolute():
         click.echo(visible(f"cd {shlex.quote(str(folder))}"))
     for command in FIRST:
         click.echo(command)

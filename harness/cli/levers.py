@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.arguments import Finite, HttpUrl, OutFolder, TomlName
+from harness.cli.arguments import SEED, Finite, HttpUrl, OutFolder, TomlName
 from harness.core.counted import counted
 from harness.core.errors import EndedByHand, UsageError
 from harness.core.visible import visible, visible_lines
@@ -38,7 +38,7 @@ SHORT_S, WHOLE_S = 4.0, 40.0
     help="How often each is measured; few levers need more to know their own scatter.",
 )
 @click.option("--dau", type=Finite(above=0), default=500_000.0, show_default=True, help="People a day, for dollars.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of the first round; the profile's by default.")
+@click.option("--seed", type=SEED, help="Of the first round; the profile's by default.")
 @click.option("--profile", type=TomlName("profile"), default="levers", show_default=True, help="What a piece does.")
 @click.option("--target", "target_file", type=TomlName("target"), help="Target file; levers of phones alone.")
 @click.option("--url", type=HttpUrl(), help="A sandbox that runs here; levers of phones alone.")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.arguments import Finite, OutFile
+from harness.cli.output_file import write_whole
 from harness.core.errors import UsageError
 from harness.core.visible import visible
 
@@ -71,7 +72,7 @@ def plan(
     modelled = {name: value for name, value in settings.items() if found is None or planning.LEVERS[name].modelled}
     made = planning.make(inputs, prices, modelled)
     if out is not None:
-        out.write_text(planning.profile_toml(made, made.inputs, minutes=hold, scale=scale), encoding="utf-8")
+        write_whole(out, planning.profile_toml(made, made.inputs, minutes=hold, scale=scale))
         click.echo(visible(f"profile: {out}"), err=True)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if as_json:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.arguments import HttpUrl, OutFile
+from harness.cli.output_file import write_whole
 from harness.core.counted import counted
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
@@ -86,7 +87,6 @@ def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
     from harness.preflight.accepted import sort
     from harness.preflight.model import by_gravity
     from harness.preflight.sarif import sarif
-    from harness.record.streams import replacing
 
     if bool(target_file) == bool(url) and (url or not options["app_folder"]):
         raise click.UsageError("which target? Give --target FILE, or --url of a sandbox on this machine")
@@ -107,8 +107,7 @@ def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
         found.add(checkout(options["app_folder"]), len(CHECKOUT_LINTS))
     sorted_ = sort(by_gravity(found.findings), entries, datetime.now(UTC).date())
     if options["sarif_file"]:
-        with replacing(options["sarif_file"]) as draft:
-            draft.write_text(json.dumps(sarif(sorted_.open, sorted_.accepted), indent=1), encoding="utf-8")
+        write_whole(options["sarif_file"], json.dumps(sarif(sorted_.open, sorted_.accepted), indent=1))
     if options["as_json"]:
         click.echo(json.dumps(_document(found, sorted_), indent=1))
     else:
@@ -146,7 +145,6 @@ def _ask_catalogue(access: ResolvedTarget, options: dict[str, Any], found: _Answ
     from harness.preflight.ask import read_catalogue
     from harness.preflight.catalogue import drift
     from harness.preflight.lints import LINTS
-    from harness.record.streams import replacing
 
     wanted = options["save_file"] or options["expected_file"]
     if not access.dsn and options["outside"] and not wanted:
@@ -168,8 +166,7 @@ def _ask_catalogue(access: ResolvedTarget, options: dict[str, Any], found: _Answ
     if options["expected_file"]:
         found.findings += drift(_expected(options["expected_file"]), catalogue)
     if options["save_file"]:
-        with replacing(options["save_file"]) as draft:
-            draft.write_text(catalogue.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_whole(options["save_file"], catalogue.model_dump_json(indent=1) + "\n")
 
 
 def _ask_outside(access: ResolvedTarget, options: dict[str, Any], found: _Answers) -> None:

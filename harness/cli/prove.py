@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.arguments import OutFolder
+from harness.cli.arguments import SEED, OutFolder
 
 
 @click.command()
@@ -23,9 +23,7 @@ from harness.cli.arguments import OutFolder
 @click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, or the mutants; run nothing.")
 @click.option("--mutants", is_flag=True, help="Mutants instead of defects: each call of the app spoiled in each way.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Of the mutants N, drawn by --seed.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --sample, and of changed fields."
-)
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of --sample, and of changed fields.")
 @click.option(
     "--together",
     type=click.IntRange(min=1),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.arguments import Finite, OutFolder
+from harness.cli.arguments import SEED, Finite, OutFolder
 from harness.core.errors import UsageError
 from harness.core.visible import visible
 
@@ -41,7 +41,7 @@ PAGE = "rehearsal.md"
     show_default=True,
     help="Shares of that, rising. Repeatable.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of schedules and behaviour.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of schedules and behaviour.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option(

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from harness.cli import ci, judging
-from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder, RunFolder, TomlName
+from harness.cli.arguments import SEED, Finite, HostPort, HttpUrl, OutFolder, RunFolder, TomlName
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
 from harness.core.secret_filter import WORDS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--target", "target_file", type=TomlName("target"), help="Target file (TOML). Without one, a sandbox is started."
 )
 @click.option("--url", type=HttpUrl(), help="A sandbox that already runs on this machine, instead of --target.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
+@click.option("--seed", type=SEED, help="Seed of schedule and behaviour; the profile's by default.")
 @click.option(
     "--scale",
     type=Finite(above=0),
@@ -324,7 +324,7 @@ def _jittered(profile: Profile, jitter_s: float | None) -> Profile:
         herds = {**dict(profile.herds), "jitter_s": jitter_s}
         return type(profile).model_validate({**dict(profile), "herds": herds})
     except ValidationError as error:
-        said = "; ".join(str(one["msg"]) for one in error.errors())
+        said = "; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
         raise click.UsageError(f"--jitter {jitter_s:g} makes a profile that cannot be: {said}") from error
 
 
@@ -336,5 +336,5 @@ def _scaled(profile: Profile, factor: float) -> Profile:
     try:
         return scaled(profile, factor)
     except ValidationError as error:
-        said = "; ".join(str(one["msg"]) for one in error.errors())
+        said = "; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
         raise click.UsageError(f"--scale {factor:g} makes a profile that cannot be: {said}") from error

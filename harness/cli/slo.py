@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.arguments import OutFile
+from harness.cli.output_file import write_whole
 
 
 @click.group()
@@ -54,5 +55,5 @@ def export(
     if path is None:
         click.echo(text, nl=False)
     else:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         click.echo(f"{len(found)} promises: {path}", err=True)

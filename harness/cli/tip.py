@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.arguments import Finite, OutFolder
+from harness.cli.arguments import SEED, Finite, OutFolder
 from harness.cli.run import known_switches
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
@@ -38,7 +38,7 @@ from harness.core.visible import visible
 @click.option(
     "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, each run has its own sandbox."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="The same in every run; the profile's by default.")
+@click.option("--seed", type=SEED, help="The same in every run; the profile's by default.")
 @click.option("--out", type=OutFolder(), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandboxes started here.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.arguments import Finite, HttpUrl, OutFile
+from harness.cli.output_file import write_whole
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError
 from harness.core.visible import in_json, visible
@@ -71,7 +72,7 @@ def diff(recording: Path, flows: tuple[str, ...], page: Path | None, as_json: bo
     if page is not None:
         from reports.render.trace_page import trace_page
 
-        page.write_text(trace_page(comparison, recording.stem), encoding="utf-8")
+        write_whole(page, trace_page(comparison, recording.stem))
     if as_json:
         click.echo(in_json(json.dumps(told.as_json(comparison), indent=2)))
     else:
@@ -108,7 +109,7 @@ def _replayed(
             told=lambda name: watcher.stage(f"replaying {name}"),
         )
     if options["keep"]:
-        options["keep"].write_bytes(written(done.recording))
+        write_whole(options["keep"], written(done.recording))
     return done.recording, done.notes
 
 
@@ -135,16 +136,18 @@ def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
     address has to have been built for http://127.0.0.1:PORT, and --port says which. Needs the extra `trace`.
     """
     from harness.cli import progress
+    from harness.trace.browser.app import refuse_absent
     from harness.trace.browser.record import record as recorded
     from harness.trace.browser.scripts import read_script
     from harness.trace.lines import written
     from harness.trace.stage import stage
 
+    refuse_absent(app)
     steps = read_script(script)
     given = {name: options[name] for name in ("target_file", "url", "allow_production")}
     with progress.watcher() as watcher, stage(watcher, **given) as target:
         chosen = {name: options[name] for name in ("person", "browser", "port", "app_port")}
         recording = recorded(app, steps, target, told=watcher.stage, **chosen)
-    out.write_bytes(written(recording))
+    write_whole(out, written(recording))
     requests = sum(len(list(flow.requests)) for flow in recording.flows)
     click.echo(visible(f"{counted(requests, 'request')} in {counted(len(recording.flows), 'flow')}: {out}"))

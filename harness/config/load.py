@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.config.extend import EXTENDS, extended
 from harness.config.problems import sentences
+from harness.config.slo_contradictions import contradictions
 from harness.config.slo_names import unknown_names
 from harness.config.text_file import decoded, is_file, is_folder, read_bytes, shown
 from harness.core.counted import counted
@@ -114,6 +115,12 @@ def load_slo_file(path: str | Path = SLOS) -> SloFile:
             "\n".join((f"SLO file {path} names what nothing in a run is called:", *(f"  {one}" for one in problems))),
             where=str(path),
             remedy="correct the names above and start again; nothing has been started",
+        )
+    if problems := contradictions(own):
+        raise UsageError(
+            "\n".join((f"SLO file {path} contradicts itself:", *(f"  {one}" for one in problems))),
+            where=str(path),
+            remedy="correct the objectives named above and start again; nothing has been started",
         )
     shipped = own if Path(path).resolve() == SLOS else load_model(SLOS, "SLO file", SloFile)
     catch_all = own.catch_all or shipped.catch_all or CatchAll()

@@ -6,6 +6,7 @@ A device, a pipe or a socket has no end or waits for somebody, so it is looked a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -16,6 +17,8 @@ from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
 
 MAX_BYTES = 1_000_000
+RECORD_BYTES = 64_000_000
+"""Of what the harness itself wrote down, where somebody names the place."""
 
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISDIR, "a folder"),
@@ -120,7 +123,7 @@ def writable(path: Path, kind: str) -> Path:
     :raises UsageError: its folder is missing or closed to us, or a folder, a device or a pipe goes by that name.
     """
     try:
-        if path.exists():
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # `exists` is silent about more than these
             _refuse_special(path, kind)
         problem = "" if path.parent.is_dir() else "there is no such folder"
         where = path if path.exists() else path.parent

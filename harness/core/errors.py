@@ -59,7 +59,7 @@ class HarnessError(Exception):
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
-            lines.append(f"  where: {self.where}")
+            lines.append(f"  where: {self.where.replace(chr(10), chr(92) + 'n')}")
         if self.remedy:
             lines.append(f"  remedy: {self.remedy}")
         return "\n".join(lines)

@@ -17,8 +17,10 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-Number = Annotated[float, Field(strict=True)]
-Count = Annotated[int, Field(strict=True)]
+LARGEST_NUMBER = 10**15
+"""Either way. Beyond it nothing that is counted or measured here lies, and no record that held it could be read."""
+Number = Annotated[float, Field(strict=True, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+Count = Annotated[int, Field(strict=True, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 PLAIN_NAME = r"^[a-z][a-z0-9_]{0,63}$"
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"

@@ -23,6 +23,7 @@ SHARE_TOLERANCE = 1e-6
 SPAN_TOLERANCE_S = 1e-3
 MAX_SESSIONS = 50_000_000
 """A plan is held in memory, 14 bytes a session; beyond this a rate is a typing error."""
+LONGEST_PHASE_S = 31 * 86_400.0
 MAX_PEOPLE = 2**31 - 1  # the record's `person` column is an int32
 
 
@@ -45,9 +46,9 @@ class ArrivalStage(FrozenModel):
 class Phases(FrozenModel):
     """Lengths in seconds. Warm-up and measure together are the planned schedule; drain only finishes it."""
 
-    warmup_s: Annotated[Number, Field(ge=0)]
-    measure_s: Annotated[Number, Field(gt=0)]
-    drain_s: Annotated[Number, Field(ge=0)] = 30.0
+    warmup_s: Annotated[Number, Field(ge=0, le=LONGEST_PHASE_S)]
+    measure_s: Annotated[Number, Field(gt=0, le=LONGEST_PHASE_S)]
+    drain_s: Annotated[Number, Field(ge=0, le=LONGEST_PHASE_S)] = 30.0
 
     @property
     def end_s(self) -> float:

@@ -26,7 +26,7 @@ def joined(gate: Gate, url: str, anon_key: str, token: str) -> Reply:
     """A channel that nobody else uses, joined and left. status 200: it was."""
     try:
         return asyncio.run(_joined(gate, url, anon_key, token))
-    except (OSError, TimeoutError, ValueError, websockets.WebSocketException) as error:
+    except (OSError, TimeoutError, ValueError, RecursionError, websockets.WebSocketException) as error:
         return Reply(problem=f"{type(error).__name__}: {error}"[:200])
 
 

@@ -44,6 +44,8 @@ class Asking:
             with self._client.stream(method, path, headers=dict(headers), json=body) as reply:
                 self._certificate(reply)
                 reply.read()
+        except UnicodeError:
+            return Reply(problem="the token that it gave fits into no header")
         except httpx.HTTPError as error:
             if "CERTIFICATE" in str(error) or "SSL" in str(error):
                 self.tls_problem = str(error)[:200]
@@ -55,7 +57,7 @@ class Asking:
         """The reply itself, where its text counts."""
         try:
             return self._client.get(path, headers=dict(headers))
-        except httpx.HTTPError:
+        except (httpx.HTTPError, UnicodeError):
             return None
 
     def _clock(self, reply: httpx.Response, begun: float, ended: float) -> None:
@@ -63,7 +65,7 @@ class Asking:
             return
         try:
             theirs = parsedate_to_datetime(reply.headers["date"]).timestamp() + 0.5  # whole seconds, cut off
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return
         self._quickest, self.ahead_s = ended - begun, theirs - (begun + ended) / 2
 

@@ -24,6 +24,10 @@ LOCALHOST = ("127.0.0.1", "::1")
 FAILURE_KEPT_S = 1.0
 """So long a failed lookup answers for the next ones."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_INSIDE = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""A network's own translation (RFC 8215), to wherever it likes."""
+COMPATIBLE = ipaddress.IPv6Network("::/96")
+"""IPv4 addresses as IPv6 had them once (RFC 4291, 2.5.5.1)."""
 
 Answers = Iterable[tuple[Any, ...]]
 LookUp = Callable[..., Answers]
@@ -182,8 +186,10 @@ def is_public(address: str) -> bool:
     """Whether everybody's internet leads there. IPv4 addresses inside IPv6 ones count as what they are."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
+        if found.is_site_local or found in NAT64_INSIDE:
+            return False
         inner = found.ipv4_mapped or found.sixtofour
-        if inner is None and found in NAT64:
+        if inner is None and (found in NAT64 or found in COMPATIBLE):
             inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))

@@ -1,15 +1,15 @@
 """HTTP clients and websockets of the control plane, through the gate: probes, provisioning, evidence, discovery.
 
 What phones send goes through `Gate.connect` itself. Proxy variables of the environment would be hosts that the gate has
-not seen, so they are ignored; redirects are not followed, and if they were, they would be asked about here, too.
-
-What is read has an end: a timeout of httpx's begins anew with each byte, and a target that sends one every now
-and then would keep a command for ever, before anybody could see why.
+not seen, so they are ignored; redirects are not followed, and if they were, they would be asked about here, too. What a
+target answers is kept within bounds (`harness.egress.replies`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
@@ -18,10 +18,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.egress.gate import Gate, host_of
+from harness.egress.replies import OFFERED, AsyncBody, Body, TimelyTransport, patience_of, taken
 from harness.egress.tls import shared_context
-
-LONGEST_S, MOST_BYTES = 60.0, 256_000_000
-"""Of one reply, behind its head; on the wire."""
 
 
 def client(gate: Gate, **options: Any) -> httpx.Client:
@@ -65,14 +63,14 @@ class GatedTransport(httpx.BaseTransport):
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._plain = httpx.HTTPTransport(verify=False, trust_env=False)
-        self._secure: httpx.HTTPTransport | None = None
+        self._plain = TimelyTransport(verify=False, trust_env=False)
+        self._secure: TimelyTransport | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._plain
         if request.url.scheme == "https":
             if self._secure is None:
-                self._secure = httpx.HTTPTransport(verify=shared_context(), trust_env=False)
+                self._secure = TimelyTransport(verify=shared_context(), trust_env=False)
             transport = self._secure
         host = request.url.host
         try:
@@ -80,6 +78,7 @@ class GatedTransport(httpx.BaseTransport):
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from error
         problem: httpx.TransportError | None = None
+        until = monotonic() + patience_of(request)
         for address in pinned.order():
             try:
                 reply = transport.handle_request(_by_address(request, host, address))
@@ -87,9 +86,11 @@ class GatedTransport(httpx.BaseTransport):
                 problem = problem or error
             else:
                 pinned.worked(address)
-                assert isinstance(reply.stream, httpx.SyncByteStream)
-                reply.stream = _Bounded(reply.stream, request)
-                return reply
+                try:
+                    return taken(reply, request.url, Body(reply, until))
+                except BaseException:
+                    reply.close()
+                    raise
         assert problem is not None
         raise problem
 
@@ -97,51 +98,6 @@ class GatedTransport(httpx.BaseTransport):
         self._plain.close()
         if self._secure is not None:
             self._secure.close()
-
-
-class _Bound:
-    """Of one reply."""
-
-    def __init__(self, request: httpx.Request) -> None:
-        self._request, self._until, self._left = request, monotonic() + LONGEST_S, MOST_BYTES
-
-    def count(self, part: bytes) -> None:
-        """:raises httpx.ReadError: it is too much, or has taken too long."""
-        self._left -= len(part)
-        if self._left < 0 or monotonic() > self._until:
-            raise httpx.ReadError("its reply does not end", request=self._request)
-
-
-class _Bounded(httpx.SyncByteStream):
-    """A reply's body, cut off where it does not end."""
-
-    def __init__(self, inner: httpx.SyncByteStream, request: httpx.Request) -> None:
-        self._inner, self._request = inner, request
-
-    def __iter__(self) -> Iterator[bytes]:
-        bound = _Bound(self._request)
-        for part in self._inner:
-            bound.count(part)
-            yield part
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _AsyncBounded(httpx.AsyncByteStream):
-    """As `_Bounded`, for the running loop."""
-
-    def __init__(self, inner: httpx.AsyncByteStream, request: httpx.Request) -> None:
-        self._inner, self._request = inner, request
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        bound = _Bound(self._request)
-        async for part in self._inner:
-            bound.count(part)
-            yield part
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 class AsyncGatedTransport(httpx.AsyncBaseTransport):
@@ -165,16 +121,22 @@ class AsyncGatedTransport(httpx.AsyncBaseTransport):
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from error
         problem: httpx.TransportError | None = None
+        until = monotonic() + patience_of(request)
         for address in pinned.order():
             try:
-                reply = await transport.handle_async_request(_by_address(request, host, address))
+                async with asyncio.timeout(until - monotonic() if math.isfinite(until) else None):
+                    reply = await transport.handle_async_request(_by_address(request, host, address))
+            except TimeoutError:
+                raise httpx.ReadTimeout("its reply does not begin", request=request) from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing was sent yet
                 problem = problem or error
             else:
                 pinned.worked(address)
-                assert isinstance(reply.stream, httpx.AsyncByteStream)
-                reply.stream = _AsyncBounded(reply.stream, request)
-                return reply
+                try:
+                    return taken(reply, request.url, AsyncBody(reply, until))
+                except BaseException:
+                    await reply.aclose()
+                    raise
         assert problem is not None
         raise problem
 
@@ -186,10 +148,12 @@ class AsyncGatedTransport(httpx.AsyncBaseTransport):
 
 def _by_address(request: httpx.Request, host: str, address: str) -> httpx.Request:
     """The same request, to be sent to one address."""
+    headers = request.headers.copy()  # Host is among them already
+    headers["accept-encoding"] = OFFERED
     return httpx.Request(
         request.method,
         request.url.copy_with(host=address),
-        headers=request.headers,  # Host is among them already
+        headers=headers,
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": host},
     )

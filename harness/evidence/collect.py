@@ -77,7 +77,10 @@ class Reader(Protocol):
     async def clock(self) -> datetime: ...
 
 
-READER_FAULTS = (TargetError, ValueError, LookupError, TypeError, ArithmeticError, OSError, *DATABASE_FAULTS)
+READER_FAULTS = (
+    *(TargetError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError),
+    *(RecursionError, NotImplementedError, *DATABASE_FAULTS),
+)
 """Whatever a target or its data may do to a reader. A `HarnessError` is ours, and a full disk."""
 
 

@@ -155,14 +155,20 @@ class RestReader:
             ("limit", str(PAGE_ROWS)),
         ]
         behind: list[tuple[str, str]] = []
+        ends = set[str]()  # of the pages so far
         while True:
             bound = [(table.since, f"gte.{since}")] if since else []
-            rows: list[dict[str, Any]] = (await self._get(table, fixed + bound + behind, {})).json()
+            rows = _rows(table, await self._get(table, fixed + bound + behind, {}))
             if not rows:
                 return
+            end = _behind(table, rows[-1])
+            if end in ends:
+                what = "the target brings the same rows again and again, whatever page is asked for"
+                raise TargetError(what, where=table.name, remedy="read it through a database connection, keys.dsn_env")
+            ends.add(end)
             yield rows
             since = since and str(rows[-1][table.since])  # what an index can use; ties are told apart by the rest
-            behind = [("or", _behind(table, rows[-1]))]
+            behind = [("or", end)]
 
     async def _get(self, table: StoredTable, query: list[tuple[str, str]], headers: dict[str, str]) -> httpx.Response:
         address = f"{table.name}?{urlencode(query)}"
@@ -209,6 +215,18 @@ def _refused(table: StoredTable, reply: httpx.Response) -> TargetError:
     else:
         what, remedy = f"the target answered with something else than rows: {said}", REMEDY
     return TargetError(what, where=table.name, remedy=remedy)
+
+
+def _rows(table: StoredTable, reply: httpx.Response) -> list[dict[str, Any]]:
+    """The rows of a good reply, each with the columns that a page ends with. :raises TargetError: it holds none."""
+    try:
+        found = reply.json()
+    except (ValueError, RecursionError):
+        found = None
+    needed = {*table.order, table.since} - {""}
+    if not isinstance(found, list) or not all(isinstance(row, dict) and needed <= row.keys() for row in found):
+        raise TargetError("the target answered with something else than rows", where=table.name, remedy=REMEDY)
+    return found
 
 
 def _retry_after(reply: httpx.Response) -> float:

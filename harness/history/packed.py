@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
@@ -60,7 +61,7 @@ def unpack(run_id: str, packed: bytes, out: Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             for name in archive.namelist():
                 (folder / name).write_bytes(archive.read(name))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:  # RuntimeError: a password
         raise _damaged(run_id) from error
     except OSError as error:
         raise HarnessError(

@@ -7,12 +7,14 @@ are merged by run id.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from harness.config.text_file import is_file, shown
 from harness.core.errors import HarnessError, UsageError
 from harness.history.model import Night
 
@@ -32,6 +34,9 @@ create index if not exists nights_by_time on nights (profile, target, environmen
 """
 
 
+MAGIC = b"SQLite format 3\0"
+
+
 class HistoryStore:
     """An open history; also a context manager.
 
@@ -40,11 +45,8 @@ class HistoryStore:
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path
-        if not make and not path.is_file():
-            raise UsageError(
-                "there is no history here yet", where=str(path), remedy="harness history add RUN begins one"
-            )
         with self._failing():
+            _refuse_others(path, make=make)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
@@ -159,7 +161,7 @@ class HistoryStore:
     def _read(self, text: str) -> Night:
         try:
             return Night.model_validate(json.loads(text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(
                 "a run in this history cannot be read", where=str(self.path), remedy="restore the file from a copy"
             ) from error
@@ -176,14 +178,52 @@ class HistoryStore:
                     where=str(self.path),
                     remedy="wait",
                 ) from error
+            if (kind := _NOT_ITS_FAULT.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)) is not None:
+                raise kind(
+                    f"the history cannot be used: {error}",
+                    where=shown(self.path),
+                    remedy="free some space, or name a file that can be written",
+                ) from error
             raise UsageError(
                 f"this is no history, or it is damaged ({error})",
                 where=str(self.path),
                 remedy="name another file, or restore it from a copy",
             ) from error
         except OSError as error:
-            raise HarnessError(
+            kind = UsageError if isinstance(error, _NO_PLACE) or error.errno in _NO_NAME else HarnessError
+            raise kind(
                 f"the history cannot be written: {error.strerror or error}",
-                where=str(self.path),
+                where=shown(self.path),
                 remedy="free some space, or name another file",
             ) from error
+
+
+_NOT_ITS_FAULT: dict[int, type[HarnessError]] = {
+    sqlite3.SQLITE_FULL: HarnessError,
+    sqlite3.SQLITE_IOERR: HarnessError,
+    sqlite3.SQLITE_CANTOPEN: UsageError,
+    sqlite3.SQLITE_READONLY: UsageError,
+    sqlite3.SQLITE_PERM: UsageError,
+}
+"""What SQLite says where the disk or the place is to blame, and the file may be good."""
+_NO_PLACE = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+_NO_NAME = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS})
+"""Of a path that somebody named: wrong usage, where a disk that is full is not."""
+
+
+def _refuse_others(path: Path, *, make: bool) -> None:
+    """SQLite takes an empty file, or one of a few bytes, for a database yet to be made.
+
+    :raises UsageError: a file of another kind is there; or none, where it is to be read. :raises OSError:
+    """
+    beginning = b""
+    if is_file(path):
+        with path.open("rb") as file:
+            beginning = file.read(len(MAGIC))
+    elif path.exists():
+        raise UsageError("this is no file", where=shown(path), remedy="name a file")
+    if beginning == MAGIC or (make and not beginning):
+        return
+    if beginning:
+        raise UsageError("this is no history", where=shown(path), remedy="name another file, or restore it from a copy")
+    raise UsageError("there is no history here yet", where=shown(path), remedy="harness history add RUN begins one")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.levers.piece import Piece
 from harness.levers.turns import Turn
-from harness.record.resumed_state import changed, first_problem
+from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
 
 FILE = "pieces.json"
@@ -62,18 +60,15 @@ def save(folder: Path, state: LeversState) -> None:
 def load(folder: Path) -> LeversState:
     """:raises UsageError: there is none, or it cannot be read."""
     path = folder / FILE
-    try:
-        return LeversState.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(
+    return read_state(
+        LeversState,
+        path,
+        absent=UsageError(
             "there are no pieces to go on with", where=str(path), remedy="leave --resume out, or name their folder"
-        ) from error
-    except ValidationError as error:
-        raise UsageError(
-            f"these pieces cannot be gone on with: {first_problem(error)}",
-            where=str(path),
-            remedy="go on with the version of the harness that wrote them, or begin in another folder",
-        ) from error
+        ),
+        broken="these pieces",
+        remedy="go on with the version of the harness that wrote them, or begin in another folder",
+    )
 
 
 def resumed(folder: Path, asked: Asked, rounds: int, levers: tuple[str, ...]) -> LeversState:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import UsageError
 from harness.plan.levers import Setting
 
@@ -105,8 +106,8 @@ def find(path: Path) -> Path | None:
 def read(path: Path) -> LeversFile:
     """:raises UsageError: it is not readable, not of this format, or not what `harness levers` writes."""
     try:
-        found = LeversFile.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
+        found = LeversFile.model_validate(json.loads(read_bytes(path, "levers file", limit=RECORD_BYTES)))
+    except (ValueError, RecursionError) as error:
         remedy = "give the folder or levers.json of `harness levers`, or a run's folder"
         problem = str(error).splitlines()[0]
         raise UsageError(f"not what `harness levers` writes: {problem}", where=str(path), remedy=remedy) from error

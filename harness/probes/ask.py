@@ -32,6 +32,7 @@ from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
 TIMEOUT_S = 15.0
 NO_USE: tuple[type[Exception], ...] = (
     httpx.HTTPError,
+    httpx.InvalidURL,
     jwt.PyJWTError,
     ValueError,
     LookupError,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
 from harness.prove.table import Proof, markdown
@@ -66,7 +67,7 @@ def prove(
 def _earlier(path: Path) -> Proof:
     """The proof that was interrupted."""
     try:
-        return Proof.model_validate_json(path.read_bytes())
+        return Proof.model_validate_json(read_bytes(path, "proof's state", limit=RECORD_BYTES))
     except (OSError, ValidationError) as error:
         raise UsageError(
             "there is no proof to go on with",

@@ -91,11 +91,11 @@ class RestJob:
             self._free_at = max(now, self._free_at) + self._interval_s
             try:
                 reply = self._http.request(method, path, **options)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:  # an id of the target's making
                 said = type(error).__name__
             else:
                 if reply.is_success:
-                    return self._understood(method, path, reply) if reply.content else None
+                    return self._understood(reply, method, path) if reply.content else None
                 said = f"status {reply.status_code}: {reply.text[:200]}"
                 if reply.status_code < 500 and reply.status_code not in (408, 429):
                     break
@@ -108,19 +108,26 @@ class RestJob:
             remedy="see that the service key may read and delete there; then repeat the same command",
         )
 
-    def _understood(self, method: str, path: str, reply: httpx.Response) -> list[dict[str, Any]]:
-        """Rows, or whatever Storage lists of what it removed. :raises TargetError: something else."""
+    def _understood(self, reply: httpx.Response, method: str, path: str) -> Any:
+        """:raises TargetError: it is no JSON."""
         try:
-            found = reply.json()
+            return reply.json()
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise TargetError(
-                f"{method} {path.partition('?')[0]}: the reply cannot be understood: it is no list of rows",
-                where=f"target {self.target.name}",
-                remedy="check that the target file's url is a Supabase project; then repeat the same command",
-            )
-        return found
+            raise self._nonsense(method, path, "something else than JSON") from None
+
+    def _nonsense(self, method: str, path: str, what: str) -> TargetError:
+        return TargetError(
+            f"{method} {path.partition('?')[0]} was answered with {what}",
+            where=f"target {self.target.name}",
+            remedy="check that the target file's url is a Supabase project (PostgREST answers under /rest/v1)",
+        )
+
+    def _listed(self, rows: Any, method: str, path: str, columns: str) -> list[dict[str, Any]]:
+        """:raises TargetError: these are no rows with such columns."""
+        needed = set(columns.split(","))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+            raise self._nonsense(method, path, "something else than rows")
+        return rows
 
     def ids(self, table: str, column: str, values: Sequence[str], select: str) -> Iterator[dict[str, Any]]:
         """Rows with one of these values; `id` is among what is selected. Page by page, to the first page without any:
@@ -131,27 +138,25 @@ class RestJob:
         """
         for some in batches(values):
             asked = f"/rest/v1/{table}?select={select}&{column}=in.({','.join(some)})&order=id&limit={PAGE}"
-            last = ""
-            while rows := self.send("GET", f"{asked}&id=gt.{last}" if last else asked):
-                if "id" not in rows[-1] or str(rows[-1]["id"]) == last:
-                    raise TargetError(
-                        f"GET /rest/v1/{table}: it repeats a page, so its list would never end",
-                        where=f"target {self.target.name}",
-                        remedy="check that the target file's url is a Supabase project (PostgREST under /rest/v1)",
-                    )
-                yield from rows
+            last, ends = "", set[str]()
+            while True:
+                path = f"{asked}&id=gt.{last}" if last else asked
+                rows = self._listed(self.send("GET", path), "GET", path, select)
+                if not rows:
+                    break
                 last = str(rows[-1]["id"])
+                if last in ends:
+                    raise self._nonsense("GET", path, "the same rows again, whatever page was asked for")
+                ends.add(last)
+                yield from rows
 
     def delete(self, table: str, column: str, values: Sequence[str]) -> int:
         """How many rows went."""
         gone = 0
         for some in batches(values):
-            rows = self.send(
-                "DELETE",
-                f"/rest/v1/{table}?{column}=in.({','.join(map(_quoted, some))})&select={column}",
-                headers={"prefer": "return=representation"},
-            )
-            gone += len(rows or ())
+            path = f"/rest/v1/{table}?{column}=in.({','.join(map(_quoted, some))})&select={column}"
+            rows = self.send("DELETE", path, headers={"prefer": "return=representation"})
+            gone += len(self._listed(rows or [], "DELETE", path, column))
             self.advance(len(some))
         return gone
 
@@ -188,7 +193,8 @@ def removed(job: RestJob, left: Leftovers) -> Mapping[str, int]:
     gone["conversations"] = job.delete("conversations", "id", [one for one in left.conversations if one not in kept])
     gone["files"] = 0
     for some in batches(left.files):
-        gone["files"] += len(job.send("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": some}) or ())
+        told = job.send("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": some})
+        gone["files"] += len(told) if isinstance(told, list) else 0
     return {what: number for what, number in gone.items() if number}
 
 

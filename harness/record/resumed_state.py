@@ -1,13 +1,35 @@
-"""What a state file of earlier has to have in common with what is asked now, before anything goes on. (pure)"""
+"""A state file of earlier: read, and held against what is asked now before anything goes on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from harness.config.text_file import RECORD_BYTES, is_file, read_bytes
+from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
+
+State = TypeVar("State", bound=FrozenModel)
+
+
+def read_state(model: type[State], path: Path, *, absent: UsageError, broken: str, remedy: str) -> State:
+    """What was kept there.
+
+    :param absent: there is none. :param broken: what cannot be gone on with where it cannot be read: "this search".
+    :raises UsageError: one of them.
+    """
+    if not is_file(path):
+        raise absent
+    try:
+        return model.model_validate_json(read_bytes(path, "state", limit=RECORD_BYTES))
+    except ValidationError as error:
+        raise UsageError(
+            f"{broken} cannot be gone on with: {_first_problem(error)}", where=str(path), remedy=remedy
+        ) from error
 
 
 def changed(before: FrozenModel, now: FrozenModel) -> list[str]:
@@ -23,7 +45,7 @@ def digest(said: FrozenModel) -> str:
     return hashlib.sha256(json.dumps(said.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> str:
     """Why a file is no state, without repeating what stands in it."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(step) for step in first["loc"])

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
 from harness.record.preflight_results import PreflightRecord
-from harness.record.resumed_state import changed, first_problem
+from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
 
 FILE = "rehearsal.json"
@@ -109,19 +107,16 @@ def resumed(folder: Path, asked: AskedRehearsal, *, to_clean_up: bool = False) -
     :raises UsageError: there is none, it cannot be read, or it is of another rehearsal.
     """
     path = folder / FILE
-    try:
-        state = RehearsalState.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(
+    state = read_state(
+        RehearsalState,
+        path,
+        absent=UsageError(
             "there is no rehearsal to go on with", where=str(path), remedy="leave --resume out, or name its folder"
-        ) from error
-    except ValidationError as error:
-        raise UsageError(
-            f"this rehearsal cannot be gone on with: {first_problem(error)}",
-            where=str(path),
-            remedy="go on with the version of the harness that wrote it; or remove what it made, in another folder: "
-            "harness rehearse --clean-up",
-        ) from error
+        ),
+        broken="this rehearsal",
+        remedy="go on with the version of the harness that wrote it; or remove what it made, in another folder: "
+        "harness rehearse --clean-up",
+    )
     if to_clean_up:
         asked = state.asked.model_copy(update={name: getattr(asked, name) for name in WHOSE})
     if other := changed(state.asked, asked):

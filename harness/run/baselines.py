@@ -164,7 +164,7 @@ def _last_good(out: Path, profile: Profile, environment: str) -> list[Path]:
             if json.loads((folder / VERDICT).read_text(encoding="utf-8"))["exit_code"] != 0:
                 continue
             run = open_run(folder)
-        except (OSError, ValueError, LookupError, TypeError, HarnessError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, HarnessError):
             continue  # no run, or none that was judged
         if not differences(profile, environment, run.manifest, complete=run.complete):
             return [folder]

@@ -243,7 +243,7 @@ def fronted(
     with contextlib.ExitStack() as stack:
         death: Callable[[], str] = _nobodys
         if api is None:
-            api, death = stack.enter_context(_started(timeline.seed, url))
+            api, death = stack.enter_context(_started(timeline.seed, url, gate))
         holder = f"run-{timeline.seed}-{time.time_ns():x}"
         try:
             client = stack.enter_context(proxy_api(gate, api, holder=holder))
@@ -332,13 +332,19 @@ def _kept(gate: Gate, api: str, holder: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _started(seed: int, url: str) -> Iterator[tuple[str, Callable[[], str]]]:
-    """A proxy server of our own, which may forward to the target and to this machine only.
+def _started(seed: int, url: str, gate: Gate) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A proxy server of our own, which may forward to the target and to this machine only, and looks up no name: what
+    the gate took the target's for is what it means there.
 
-    The URL of its API, and what became of it when it died.
+    The URL of its API, and what became of it when it died. :raises TargetError: the target may not be connected to.
     """
+    host = urlsplit(url).hostname or ""
+    try:
+        addresses = gate.pin(host, "the target", where=url).addresses
+    except OSError as error:
+        raise TargetError(f"nobody knows the name {host}: {error}", where=url) from None
     command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
-    command += ["--allow-upstream", urlsplit(url).hostname or ""]
+    command += ["--allow-upstream", host, *(f"--pin={host}={address}" for address in addresses)]
     process = processes.start(command, environ=child_environment(os.environ))
     try:
         assert process.stdout is not None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from harness.core.errors import UsageError
 from harness.core.secret import Secret
+from harness.core.target import checked_url
 from harness.core.target_guard import is_loopback
 
 OTLP_HEADERS_ENV = "OTEL_EXPORTER_OTLP_HEADERS"
 OTLP_EVERY_S = 5.0
 METRICS_PATH = "/v1/metrics"
+_ENDPOINT = re.compile(r"(?P<origin>[^/]*//[^/?#]*)(?:/[A-Za-z0-9._~%-]*)*")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Of a header (RFC 9110, 5.6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,9 @@ def web_page(given: str, environ: Mapping[str, str], *, fault_buttons: bool) -> 
     from harness.load.web_ui import listens_on  # Flask is loaded where there is a page
 
     host, _, port = given.strip().rpartition(":")
-    host = host.strip("[]")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or any(sign in host for sign in "/@ "):
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or any(sign in host for sign in "/@ []"):
         raise UsageError(
             f"{given!r:.80} is no address for a page",
             where="--web",
@@ -74,19 +80,17 @@ def otlp_target(given: str, environ: Mapping[str, str]) -> OtlpTarget:
 
     :raises UsageError: it is no http URL, holds a password, or its headers cannot be read or would go in clear.
     """
+    found = _ENDPOINT.fullmatch(given)
     try:
-        parts = urlsplit(given)
-        parts.port  # noqa: B018 - raises for a bad one
+        parts = urlsplit(checked_url(found["origin"] if found else ""))
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise UsageError(
-            "the OTLP endpoint is no http URL, or holds a password",
+            "the OTLP endpoint is no http URL, or holds a password or a query",
             where="--otlp",
             remedy=f"write http://127.0.0.1:4318; a token goes into {OTLP_HEADERS_ENV}",
-        )
+        ) from None
     headers = _headers(environ.get(OTLP_HEADERS_ENV, ""))
-    if headers and parts.scheme == "http" and not is_loopback(parts.hostname):
+    if headers and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise UsageError(
             f"{OTLP_HEADERS_ENV} would be sent in clear to {parts.hostname}",
             where="--otlp",
@@ -102,7 +106,7 @@ def _headers(given: str) -> dict[str, Secret]:
     for pair in filter(None, (one.strip() for one in given.split(","))):
         name, separator, value = pair.partition("=")
         value = unquote(value.strip())
-        if not separator or not name.strip().isascii() or not value.isprintable():
+        if not separator or not _NAME.fullmatch(name.strip()) or not (value.isascii() and value.isprintable()):
             raise UsageError(
                 f"{OTLP_HEADERS_ENV} cannot be read", where="--otlp", remedy="write name=value, separated by commas"
             )

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import chaos.faults
 from chaos.client import Toxiproxy
 from chaos.fault import Layer, find
+from chaos.proxy.address import Upstream
+from chaos.proxy.upstream_addresses import UpstreamAddresses
 from chaos.timeline import ScheduledFault, Timeline
-from harness.core.errors import UsageError
+from harness.core.errors import TargetError, UsageError
 from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, Why
+from harness.core.target_guard import Reach
+from harness.egress.gate import Gate
+from harness.egress.names import Names
 from harness.run.proxy_conductor import ProxyConductor, fronted
 from reports.chaos_log import hits, missing, read
 from tests.chaos.process import proxy_process
+from tests.egress.resolver import Resolver
 
 assert chaos.faults
 
@@ -114,8 +125,11 @@ def test_a_target_elsewhere_needs_a_proxy_that_was_started_for_it() -> None:
         pass
     with proxy_process("--allow-upstream", "192.0.2.7") as running, fronted(far, timeline(0, 1), running.api, Quiet()):
         pass
-    with fronted(far, timeline(0, 1), None, Quiet()) as front:  # one of our own
+    listed = Gate(Reach(frozenset({"192.0.2.7"})))
+    with fronted(far, timeline(0, 1), None, Quiet(), gate=listed) as front:  # one of our own
         assert front.url.startswith("http://127.0.0.1:")
+    with pytest.raises(TargetError, match="neither loopback nor listed"), fronted(far, timeline(0, 1), None, Quiet()):
+        pass
     with pytest.raises(UsageError, match="not the URL"), fronted(far, timeline(0, 1), "http://[::1", Quiet()):
         pass
 
@@ -149,3 +163,89 @@ def test_kill_9_leaves_nothing_on_a_server_that_others_use() -> None:
             process.kill()
             process.wait(10)
             process.stdout.close()  # type: ignore[union-attr]
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_proxy_of_a_run_goes_where_the_gate_looked_and_asks_no_resolver() -> None:
+    """Whoever answers for the name could send each connection of the proxy somewhere else."""
+    name = "target-behind-a-proxy.test"  # no resolver but ours knows it
+    asked = Resolver({name: ["127.0.0.1"]})
+    gate = Gate(Reach(frozenset({name}), private=frozenset({name})), Names(asked))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = f"http://{name}:{server.server_port}"
+        with fronted(target, timeline(60, 61), None, Quiet(), gate=gate) as front:
+            assert [httpx.get(front.url, trust_env=False).text for _ in range(3)] == ["hello"] * 3
+        server.shutdown()
+    assert asked.asked == [name]
+
+
+def test_a_pin_is_a_host_and_an_address() -> None:
+    for wrong in ("name", "name=", "=127.0.0.1", "name=other"):
+        with pytest.raises(AssertionError, match="write HOST=ADDRESS"), proxy_process(f"--pin={wrong}"):
+            pass
+
+
+def test_an_upstream_is_looked_up_once_and_again_when_nothing_answers_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "moving.test"
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        asked, answers = list[str](), ["127.0.0.1"]
+
+        async def getaddrinfo(host: str, *_: object, **__: object) -> list[Any]:
+            asked.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answer, 0)) for answer in answers]
+
+        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        addresses = UpstreamAddresses(Upstream.parse(f"{name}:{port}"))
+        for _ in range(3):
+            (await addresses.open(loop, asyncio.Protocol, None)).close()
+        assert asked == [name]
+        server.close()
+        await server.wait_closed()
+        with pytest.raises(ConnectionRefusedError):
+            await addresses.open(loop, asyncio.Protocol, None)
+        moved = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.2", port)
+        answers[:] = ["127.0.0.2"]
+        (await addresses.open(loop, asyncio.Protocol, None)).close()
+        assert asked == [name, name]
+        moved.close()
+
+    asyncio.run(work())
+
+
+def test_connections_go_to_the_addresses_of_an_upstream_by_turns_and_past_those_that_do_not_answer() -> None:
+    async def work() -> None:
+        loop, met = asyncio.get_running_loop(), list[str]()
+
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            met.append(writer.get_extra_info("sockname")[0])
+            writer.close()
+
+        first = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        port = first.sockets[0].getsockname()[1]
+        second = await asyncio.start_server(accepted, "127.0.0.2", port)
+        pinned = ("::1", "127.0.0.1", "127.0.0.2")  # nobody is at ::1
+        addresses = UpstreamAddresses(Upstream.parse(f"name.test:{port}"), pinned)
+        for _ in range(5):
+            (await addresses.open(loop, asyncio.Protocol, None)).close()
+            await asyncio.sleep(0.01)
+        assert set(met) == {"127.0.0.1", "127.0.0.2"}
+        assert len(met) == 5
+        first.close()
+        second.close()
+
+    asyncio.run(work())

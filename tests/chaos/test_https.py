@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,23 @@ def test_requests_reach_an_https_target_under_its_own_name(
             assert not rig.proxy.sessions, "the upstream is closed with its client"
         assert all(f"Host: localhost:{port}\r\n".encode() in head for head in shop.heads)
         assert shop.asked == ["POST /a xyz", "POST /b xyz", "GET /c", "GET /c"]
+        server.close()
+
+    on_loop(main())
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"])
+def test_a_private_authority_is_named_as_for_other_programs(
+    variable: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(variable, str(certificate[0]))
+    if variable != "CURL_CA_BUNDLE":
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "absent"))  # is left out
+
+    async def main() -> None:
+        server, port = await serve(Shop(), certificate)
+        async with proxied(upstream=f"https://localhost:{port}") as rig:
+            assert (await ask(await rig.connect()))[0] == 200
         server.close()
 
     on_loop(main())

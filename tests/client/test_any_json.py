@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.client.api import chat_shapes, shapes
-from harness.client.api.assistant_reading import read_reply, read_status, reply_status
+from harness.client.api.assistant_reading import NO_END, read_reply, read_status, reply_status
 from harness.client.api.call import Service
 from harness.client.api.classify import judge, read
 from harness.client.api.rows_written import DECKS, EVENTS, ROWS, rows_written
@@ -22,6 +22,7 @@ from harness.client.realtime.phoenix import refusal
 from harness.client.realtime.phoenix.generation import GENERATIONS
 from harness.core.instants import epoch_us
 from harness.core.ledger import Ledger, WriteKind, WriteStep
+from harness.core.outcome import Outcome
 from tests.client.json_trees import DEEP, ID, nested, trees
 from tests.client.realtime_stage import Stage
 
@@ -182,3 +183,19 @@ def test_no_frame_makes_a_channel_raise(name: str, frames: list[tuple[str, Any, 
         stage.connection.received(data, stage.now, binary=False)
         stage.run(0.1)
     assert stage.problems == []
+
+
+@pytest.mark.parametrize("token", ["a\r\nx: y", "a\nb", "a\0b", "a" * 65_537, "a\u2028b", 5, None, ["a"], "\x7f"])
+def test_what_fits_into_no_header_is_no_token(token: Any) -> None:
+    reply = {"user": {"id": "u"}, "access_token": "t", "refresh_token": "r", "expires_in": 3600}
+    assert Account.from_reply(reply, 0.0) is not None
+    assert Account.from_reply(reply | {"access_token": token}, 0.0) is None
+    assert Account.from_reply(reply | {"refresh_token": token}, 0.0) is None
+
+
+def test_a_stream_of_endless_events_or_lines_is_read_to_a_limit() -> None:
+    done = b'event: done\ndata: {"ok": true}\n\n'
+    for endless in (b"data: 1\n\n" * 30_000, b"event: x\n\n" * 30_000):
+        reading = read_reply(Service.FUNCTION, 200, endless + done)
+        assert (reading.outcome, reading.code) == (Outcome.SOFT_FAILURE, NO_END)
+    assert read_reply(Service.FUNCTION, 200, b"data: 1\n" * 30_000 + b"\n" + done).outcome is Outcome.OK

@@ -79,6 +79,9 @@ def test_what_is_not_listed_is_refused_without_a_lookup(host: str, monkeypatch: 
         "::ffff:127.0.0.1",
         "2002:7f00:1::",
         "64:ff9b::a00:1",
+        "64:ff9b:1::808:808",
+        "fec0::1",
+        "::10.0.0.1",
     ],
 )
 def test_a_listed_name_that_leads_inside_is_refused_unless_the_file_says_so(address: str) -> None:

@@ -49,7 +49,18 @@ LIBRARIES: dict[str, frozenset[str]] = {
         }
     ),
     "httpx": frozenset(
-        {"AsyncClient", "Client", "HTTPError", "HTTPStatusError", "Headers", "Limits", "Request", "Response", "Timeout"}
+        {
+            "AsyncClient",
+            "Client",
+            "HTTPError",
+            "HTTPStatusError",
+            "Headers",
+            "InvalidURL",
+            "Limits",
+            "Request",
+            "Response",
+            "Timeout",
+        }
     ),
     "socket": frozenset({"gaierror", "gethostname"}),
     "websockets": frozenset(

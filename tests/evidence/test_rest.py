@@ -29,6 +29,8 @@ class Gateway(ThreadingHTTPServer):
     def __init__(self, rows: list[dict[str, Any]], answers: list[int]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.rows, self.answers, self.asked = rows, answers, list[dict[str, str]]()
+        self.deaf = False  # it brings its first page, whatever is asked for
+        self.raw: bytes | None = None  # it answers so
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,12 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
                 behind = tuple(re.findall(r'gt\."([^"]+)"', value))
         self.server.asked.append(asked)
         chosen = [row for row in self.server.rows if low <= datetime.fromisoformat(row["created_at"]) < high]
-        if behind is not None:
+        if behind is not None and not self.server.deaf:
             chosen = [row for row in chosen if (row["created_at"], row["id"]) > behind]
         self._reply(200, chosen[: rest.PAGE_ROWS])
 
     def _reply(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
+        data = json.dumps(body).encode() if self.server.raw is None else self.server.raw
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -148,3 +150,32 @@ def test_causes_are_named_by_their_status(gateway: Gateway, status: int, tries: 
     assert words in caught.value.what
     assert caught.value.where == "message_reactions"
     assert len(gateway.answers) == 4 - tries
+
+
+def test_a_target_that_brings_the_same_page_for_ever_is_left(gateway: Gateway) -> None:
+    gateway.rows, gateway.deaf = rows(50, 10), True
+    with pytest.raises(TargetError, match="the same rows again and again") as caught:
+        read(gateway)
+    assert caught.value.where == "message_reactions"
+    assert len(gateway.asked) < 5
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<html>sign in</html>",
+        b"",
+        b"null",
+        b"{}",
+        b"[null]",
+        b'["a"]',
+        b'[{"id": "x"}]',
+        b"[" * 100_000,
+        b"\xff\xfe[",
+        b"9" * 5_000,
+    ],
+)
+def test_what_is_no_rows_is_said_to_be_none(gateway: Gateway, raw: bytes) -> None:
+    gateway.raw = raw
+    with pytest.raises(TargetError, match="something else than rows"):
+        read(gateway)

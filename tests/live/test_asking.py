@@ -90,13 +90,18 @@ def test_the_otlp_endpoint_and_its_headers() -> None:
     }
     assert "abcdef" not in repr(target)
     assert otlp_target("https://otel.test/v1/metrics", {}).url == "https://otel.test/v1/metrics"
-    for bad in ("4318", "ftp://a.test", "http://", "http://u:p@a.test", "http://a.test:bad"):
-        with pytest.raises(UsageError):
+    wrong = ("4318", "ftp://a.test", "http://", "http://u:p@a.test", "http://a.test:bad", "http://a.test:0")
+    for bad in (*wrong, "http://a.test/\n", "http://a.test/?key=secret", "http://a.test#x", "http://b\u00fccher.test"):
+        with pytest.raises(UsageError) as caught:
             otlp_target(bad, {})
+        assert "secret" not in str(caught.value)
     with pytest.raises(UsageError, match="in clear"):
         otlp_target("http://otel.test:4318", {OTLP_HEADERS_ENV: "authorization=secret"})
-    with pytest.raises(UsageError, match="cannot be read"):
-        otlp_target("https://otel.test", {OTLP_HEADERS_ENV: "nothing"})
+    for bad in ("nothing", "a b=c", "=c", "a=caf%C3%A9", "a=b%0D%0Ac", "a\nb=c"):
+        with pytest.raises(UsageError, match="cannot be read"):
+            otlp_target("https://otel.test", {OTLP_HEADERS_ENV: bad})
+    for path in ("/otlp", "/otlp/v1/metrics", "/a-b_c.d~e/%20"):
+        assert otlp_target(f"http://[::1]:4318{path}", {}).url.startswith(f"http://[::1]:4318{path}")
 
 
 class Collector(ThreadingHTTPServer):

@@ -114,3 +114,27 @@ def test_the_command_needs_no_target_for_it(app: Path) -> None:
     assert done.exit_code == 40
     assert "a service_role key" in done.output
     assert f"{len(CHECKOUT_LINTS)} of {len(CHECKOUT_LINTS)} questions asked" in done.output
+
+
+@pytest.mark.parametrize("text", ["functions = 1\n", "functions = []\n", "[functions]\nfeed = 1\n"])
+def test_a_configuration_of_another_shape_has_no_blocks(app: Path, text: str) -> None:
+    (app / "supabase" / "config.toml").write_text(text)
+    assert isinstance(asked(app), set)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, f"x = {'9' * 5_000}\n", "x = 1\nx = 2\n"])
+def test_a_configuration_that_cannot_be_read_is_wrong_usage(app: Path, text: str) -> None:
+    (app / "supabase" / "config.toml").write_text(text)
+    with pytest.raises(UsageError):
+        checkout(app)
+
+
+def test_what_only_looks_like_a_function_is_left_out(app: Path, tmp_path: Path) -> None:
+    functions = app / "supabase" / "functions"
+    before = asked(app)
+    (functions / "folder" / "index.ts").mkdir(parents=True)
+    for name, place in (("loop", "index.ts"), ("outside", str(tmp_path.parent / "elsewhere.ts"))):
+        (functions / name).mkdir()
+        (functions / name / "index.ts").symlink_to(place)
+    (tmp_path.parent / "elsewhere.ts").write_text("secret")
+    assert asked(app) == before

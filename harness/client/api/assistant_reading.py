@@ -17,6 +17,8 @@ from harness.core.outcome import Outcome
 
 AI_ERROR = "AI_ERROR"
 NO_END = "stream without end"
+MOST_EVENTS = 20_000
+"""Of one reply, a word of it each; what comes behind them is not read. So are lines of one event."""
 
 
 def read_reply(service: Service, status: int, body: bytes) -> Reading:
@@ -49,9 +51,9 @@ def _is_stream(body: bytes) -> bool:
 def _events(body: bytes) -> list[tuple[str, Any]]:
     """Events of a text/event-stream (WHATWG HTML, 9.2.6), their data as JSON; what is no JSON is None."""
     found = []
-    for block in body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n"):
+    for block in body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n", MOST_EVENTS)[:MOST_EVENTS]:
         event, data = "message", []
-        for line in block.split(b"\n"):
+        for line in block.split(b"\n", MOST_EVENTS)[:MOST_EVENTS]:
             name, _, value = line.partition(b":")
             if name == b"event":
                 event = value.strip().decode("utf-8", "replace")

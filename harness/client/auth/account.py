@@ -13,6 +13,10 @@ REFRESH_MARGIN_S = 90.0
 """`getSession` refreshes when less than this remains (contract 1.2)."""
 
 
+LONGEST_TOKEN = 64 * 1024
+"""Characters; servers take lines of 8 to 16 KiB, and each of thousands of phones keeps its own."""
+
+
 class Account:
     """Session storage of the auth client."""
 
@@ -29,8 +33,8 @@ class Account:
             lasts_s = float(data["expires_in"])
         except (KeyError, TypeError, ValueError):
             return None
-        # A token goes into a header line, as it is: whatever would end the line is no token.
-        if not all(type(text) is str and text.isprintable() for text in texts) or not math.isfinite(lasts_s):
+        # A token goes into a header line, as it is: whatever would end the line, or fit into none, is no token.
+        if not all(map(_fits_a_header, texts)) or not math.isfinite(lasts_s):
             return None
         return cls(*texts, now + lasts_s)
 
@@ -77,3 +81,7 @@ class Account:
         self.refresh_token = refresh_token
         self.expires_at = expires_at
         self.authorization = b"authorization: Bearer " + access_token.encode() + b"\r\n"
+
+
+def _fits_a_header(text: Any) -> bool:
+    return type(text) is str and len(text) <= LONGEST_TOKEN and text.isprintable()

@@ -17,6 +17,10 @@ from harness.client.http.reply import Detail, Malformed
 ANYWHERE, SECURE_ONLY = ("gzip", "deflate"), ("br",)
 """Brotli is offered over TLS and to this machine alone: what stands in between may not know it."""
 BLOCK = 256 * 1024
+MOST_CODINGS = 5
+"""One upon the other, as curl has it: each of them may take a whole limit's worth of time."""
+MOST_MEMBERS = 64
+"""Of one gzip body. Empty ones cost time by their number, each about as much as all that follows it."""
 
 
 def browser_offers(origin: Origin) -> str:
@@ -35,10 +39,13 @@ def _is_this_machine(host: str) -> bool:
 def decode_body(raw: bytes, encoding: bytes, limit: int) -> bytes:
     """Undo a Content-Encoding header's codings, at most `limit` bytes at every step.
 
-    Raises Malformed: `bad encoding` for damaged, truncated or unknown codings, `body too large` beyond the limit.
+    Raises Malformed: `bad encoding` for damaged, truncated, unknown or too many codings, `body too large` beyond the
+    limit.
     """
-    body = raw
-    for coding in reversed(encoding.lower().split(b",")):
+    body, codings = raw, encoding.lower().split(b",")
+    if len(codings) > MOST_CODINGS:
+        raise Malformed(Detail.BAD_ENCODING)
+    for coding in reversed(codings):
         match coding.strip():
             case b"gzip" | b"x-gzip":
                 body = _inflate(body, 16 + zlib.MAX_WBITS, limit)
@@ -58,7 +65,9 @@ def decode_body(raw: bytes, encoding: bytes, limit: int) -> bytes:
 def _inflate(data: bytes, wbits: int, limit: int) -> bytes:
     parts: list[bytes] = []
     left = limit
-    while data:  # a gzip body may be several members, one after another
+    for _ in range(MOST_MEMBERS):  # a gzip body may be several members, one after another
+        if not data:
+            return b"".join(parts)
         inflater = zlib.decompressobj(wbits)
         try:
             part = inflater.decompress(data, left + 1)
@@ -71,6 +80,8 @@ def _inflate(data: bytes, wbits: int, limit: int) -> bytes:
             raise Malformed(Detail.BAD_ENCODING)
         parts.append(part)
         data = inflater.unused_data
+    if data:
+        raise Malformed(Detail.BAD_ENCODING)
     return b"".join(parts)
 
 

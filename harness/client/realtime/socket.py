@@ -69,7 +69,7 @@ class Socket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._parts: list[bytes | bytearray] | None = None  # of a message that comes in fragments
+        self._parts: bytearray | None = None  # of a message that comes in fragments
         self._binary = False
         self._answer = bytearray()  # to the upgrade request, until it is whole
         self.over = False
@@ -249,12 +249,12 @@ class Socket(asyncio.Protocol):
             if frame.fin:
                 self._message(cast("bytearray", frame.data), at, binary=opcode is _BINARY)
             else:
-                self._parts, self._binary = [cast("bytearray", frame.data)], opcode is _BINARY
+                self._parts, self._binary = bytearray(frame.data), opcode is _BINARY
         elif opcode is _CONT and self._parts is not None:
-            self._parts.append(cast("bytearray", frame.data))
+            self._parts += frame.data  # joined at once: a list of endless empty fragments would have no limit
             if frame.fin:
                 parts, self._parts = self._parts, None
-                self._message(b"".join(parts), at, binary=self._binary)
+                self._message(parts, at, binary=self._binary)
 
     def _message(self, data: bytes | bytearray, at: float, *, binary: bool) -> None:
         if self._connection is not None:

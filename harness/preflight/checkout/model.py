@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.load import read_toml
 from harness.core.errors import UsageError
 from harness.preflight.model import Severity
 
@@ -81,7 +82,9 @@ def read(folder: Path) -> Checkout:
             continue
         block = blocks.get(name)
         verify = True if block is None else bool(block.get("verify_jwt", True))
-        texts = list(_sources(entry, folder.resolve()))
+        texts = list(_sources(entry, _real(folder)))
+        if not texts:  # a folder, or a link that leads out of the checkout or to itself
+            continue
         functions.append(EdgeFunction(name, block is not None, verify, texts[0], "\n".join(texts)))
     bundle = {
         str(path.relative_to(folder)): _text(path)
@@ -96,16 +99,15 @@ def read(folder: Path) -> Checkout:
 def _blocks(config: Path) -> Mapping[str, Any]:
     if not config.is_file():
         return {}
-    try:
-        functions = tomllib.loads(_text(config)).get("functions", {})
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"this is no TOML: {error}", where=str(config), remedy="correct it") from None
+    functions = read_toml(config, "configuration of the project").get("functions", {})
+    if not isinstance(functions, dict):
+        return {}
     return {name: block for name, block in functions.items() if isinstance(block, dict)}
 
 
 def _sources(entry: Path, root: Path) -> Iterator[str]:
     """The file's own text first, then what it imports by a relative path, each once."""
-    waiting, seen = [(entry.resolve(), 0)], set()
+    waiting, seen = [(_real(entry), 0)], set()
     while waiting:
         path, depth = waiting.pop(0)
         if path in seen or not path.is_file() or not path.is_relative_to(root):
@@ -114,7 +116,7 @@ def _sources(entry: Path, root: Path) -> Iterator[str]:
         text = _text(path)
         yield text
         if depth < DEPTH:
-            waiting += [((path.parent / found).resolve(), depth + 1) for found in IMPORT.findall(text)]
+            waiting += [(_real(path.parent / found), depth + 1) for found in IMPORT.findall(text)]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -130,3 +132,8 @@ def _files(folder: Path) -> Iterator[Path]:
 def _text(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(LARGEST_FILE).decode("utf-8", "replace")
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; one that leads to itself stays what it is."""
+    return Path(os.path.realpath(path))

@@ -330,7 +330,7 @@ async def _exposed(access: ResolvedTarget, send: Sender, read: _Read) -> None:
     reply = await send(one)
     try:
         read.relations, read.functions = from_openapi(reply.json())
-    except ValueError:
+    except (ValueError, AttributeError, LookupError, TypeError):
         raise TargetError(
             f"what the API exposes cannot be read: its OpenAPI document is answered {reply.text}",
             where=access.url,

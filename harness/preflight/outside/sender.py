@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -72,7 +73,7 @@ class Sender:
         assert self._http is not None
         try:
             found = await self._http.request(ask.method, ask.path, headers=self._headers(ask), content=ask.content)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # a path or a token of the target's making
             reply = Reply(0, problem=type(error).__name__)
             self.unanswered.append(f"{ask.text}: {reply.text}")
             return reply
@@ -108,7 +109,7 @@ class Sender:
                 if not reply.ok:
                     return f"refused: nothing was written: {reply.text}"
                 return "heard" if await _hears(socket, needle) else "joined"
-        except (OSError, TimeoutError, ValueError, websockets.WebSocketException) as error:
+        except (OSError, TimeoutError, ValueError, RecursionError, websockets.WebSocketException) as error:
             return f"refused: {type(error).__name__}"
 
     async def _join(self, socket: ClientConnection, listener: Ask) -> str:
@@ -120,10 +121,10 @@ class Sender:
         wants = bool(join["payload"]["config"].get("postgres_changes"))
         async with asyncio.timeout(JOIN_S):
             async for frame in socket:
-                said = json.loads(frame)
-                payload = said.get("payload", {})
+                said = _object(json.loads(frame))
+                payload = _object(said.get("payload"))
                 if said.get("event") == "phx_reply" and payload.get("status") != "ok":
-                    return str(payload.get("response", {}).get("reason", "error"))[:120]
+                    return str(_object(payload.get("response")).get("reason", "error"))[:120]
                 if said.get("event") == "phx_reply" and not wants:
                     return ""
                 if said.get("event") == "system" and payload.get("extension") == "postgres_changes":
@@ -154,6 +155,11 @@ class Sender:
         if ask.body is not None:
             headers["content-type"] = "application/json"
         return headers | dict(ask.headers)
+
+
+def _object(found: Any) -> Mapping[str, Any]:
+    """The same; an empty one where something else came."""
+    return found if isinstance(found, dict) else {}
 
 
 async def _hears(socket: ClientConnection, needle: str) -> bool:

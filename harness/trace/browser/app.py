@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from harness.config.text_file import is_folder
 from harness.core.child_environment import child_environment
 from harness.core.errors import UsageError
 from harness.egress.gate import Gate
@@ -19,7 +20,22 @@ from harness.trace.browser.files import AppFiles
 BUILD_S = 600.0
 BUILT = ("dist", "build", "out")
 PASSED = ("NODE_PATH", "NPM_CONFIG_CACHE")
+QUIET = {
+    "NPM_CONFIG_UPDATE_NOTIFIER": "false",
+    "NO_UPDATE_NOTIFIER": "1",
+    "DO_NOT_TRACK": "1",
+    "NEXT_TELEMETRY_DISABLED": "1",
+    "ASTRO_TELEMETRY_DISABLED": "1",
+    "NUXT_TELEMETRY_DISABLED": "1",
+}
+"""A build asks nobody whether there is something newer, and tells nobody that it ran."""
 WHERE = "harness trace record --app"
+
+
+def refuse_absent(app: str) -> None:
+    """Asked before anything is started. :raises UsageError: it is no address, and no folder is there."""
+    if not app.startswith(("http://", "https://")) and not is_folder(Path(app)):
+        raise UsageError(f"there is no folder {app!r:.120}", where=WHERE, remedy="name a folder or an http address")
 
 
 @contextlib.asynccontextmanager
@@ -33,6 +49,7 @@ async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: 
         gate.check(app, "the app")
         yield app.rstrip("/")
         return
+    refuse_absent(app)
     files = AppFiles(_folder(Path(app), supabase_url, anon_key), port)
     try:
         await files.start()
@@ -50,8 +67,6 @@ async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: 
 
 def _folder(folder: Path, supabase_url: str, anon_key: str) -> Path:
     """The built app's."""
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}", where=WHERE, remedy="name a folder or an http address")
     if not (folder / "package.json").is_file():
         if not (folder / "index.html").is_file():
             raise UsageError("no package.json and no index.html", where=f"{WHERE} {folder}", remedy="name the app")
@@ -80,7 +95,7 @@ def _scripts(path: Path) -> dict[str, Any]:
 
 def _build(folder: Path, supabase_url: str, anon_key: str) -> None:
     environ = dict(child_environment(os.environ, *PASSED))
-    environ |= {"VITE_SUPABASE_URL": supabase_url, "VITE_SUPABASE_ANON_KEY": anon_key}
+    environ |= QUIET | {"VITE_SUPABASE_URL": supabase_url, "VITE_SUPABASE_ANON_KEY": anon_key}
     try:
         process = processes.start(
             ["npm", "run", "build", "--prefix", str(folder)], environ=environ, stderr=subprocess.STDOUT

@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--no-proxy-server",  # which would look up the names that this browser may not, and reach everybody
     "--no-first-run",
 )
 KEY_MS = 60
@@ -126,16 +127,18 @@ class BrowserTab:
         return said[:200]
 
 
+def flags(app_url: str) -> list[str]:
+    """Of a browser that knows no host but this machine and the app's."""
+    here = dict.fromkeys(["127.0.0.1", "localhost", host_of(app_url)])
+    rules = ", ".join(["MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in here)])
+    return [*FLAGS, f"--host-resolver-rules={rules}"]
+
+
 @contextlib.asynccontextmanager
 async def tab(executable: str, app_url: str, email: str, password: str, patience_s: float) -> AsyncIterator[BrowserTab]:
     """A fresh profile; gone afterwards."""
-    app = host_of(app_url)
-    here = dict.fromkeys(["127.0.0.1", "localhost", app])
-    rules = ", ".join(["MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in here)])
     async with driver()() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=executable, args=[*FLAGS, f"--host-resolver-rules={rules}"]
-        )
+        browser = await playwright.chromium.launch(executable_path=executable, args=flags(app_url))
         try:
             page = await (await browser.new_context()).new_page()
             page.set_default_timeout(patience_s * 1000.0)
