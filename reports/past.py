@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from harness.history.change_points import ChangePoint, change_points
 from harness.history.model import Night
+from harness.history.series import Changed, Changes, changes
 from reports.text import ms, percent, plural
 
 SHOWN = 30
@@ -53,9 +54,12 @@ class Past:
 
     def since(self, operation: str, view: str) -> str:
         """Since which run it is slower, and between which commits that came; empty where nothing changed upwards."""
-        found = self._found(operation, view)
-        changes = [one for one in change_points([value for _, value in found]) if one.after > one.before]
-        return _told(changes[-1], [night for night, _ in found]) if changes else ""
+        slower = [one for one in self._changes.of(operation, view) if one.change.ratio > 1]
+        return _told(slower[-1]) if slower else ""
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return changes(self.nights)
 
     def _found(self, operation: str, view: str) -> list[tuple[Night, float]]:
         return [
@@ -66,13 +70,14 @@ class Past:
         ]
 
 
-def _told(change: ChangePoint, nights: Sequence[Night]) -> str:
-    first, last_before = nights[change.at], nights[change.at - 1]
+def _told(one: Changed) -> str:
+    first, last_before, change = one.first, one.last, one.change
     commits = ""
     if first.commit and last_before.commit and first.commit != last_before.commit:
         commits = f", between commits {last_before.commit[:10]} and {first.commit[:10]}"
     rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}"
-    return f"slower since the run of {first.started_at[:10]} ({rise}{commits})"
+    doubt = f"; doubtful: the machine is {one.doubt}" if one.doubt else ""
+    return f"slower since the run of {first.started_at[:10]} ({rise}{commits}){doubt}"
 
 
 def past_of(nights: Sequence[Night], this: Night) -> Past | None:

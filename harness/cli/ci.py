@@ -169,6 +169,22 @@ def _refused(said: str) -> None:
             click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
 
 
+def add_to_summary(title: str, lines: Sequence[str]) -> None:
+    """Under GitHub: words of ours or of a history, as literal text, behind what the step's summary holds. `lines` that
+    begin with a dash are items of a list."""
+    from harness.ci.environment import detect
+    from reports.render.summary import md
+
+    job = detect(os.environ)
+    if job is None or job.system != "github" or not job.summary or not lines:
+        return
+    text = [f"- {md(line[2:])}" if line.startswith("- ") else f"\n{md(line)}\n" for line in lines]
+    try:
+        append(Path(job.summary), WORDS.text("\n".join([f"### {md(title)}", *text, ""])))
+    except OSError as problem:
+        click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
+
+
 def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
     from harness.ci.annotations import commands
     from harness.ci.comments import upsert

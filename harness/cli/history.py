@@ -14,7 +14,6 @@ from harness.core.counted import counted
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
-    from harness.history.change_points import ChangePoint
     from harness.history.model import Night
 
 FILE = Path("runs/history.db")
@@ -109,12 +108,13 @@ def show(path: Path, run_id: str) -> None:
 def trend(path: Path, operation: str, view: str, profile: str | None, target: str | None) -> None:
     """p95 of OPERATION over the runs, and since which run it is another.
 
-    Change points are found as docs/history.md says: with 1 % chance of one where nothing changed, from four runs on
-    either side.
+    Changes are found as docs/history.md says, of all operations together: with 1 % chance that one of them is said to
+    have changed where nothing did, from four runs on either side, and not for less than 10 % or 5 ms.
     """
     from harness.core.errors import UsageError
     from harness.core.frozen_model import closest
-    from harness.history.change_points import change_points
+    from harness.history import told
+    from harness.history.series import changes, every_series
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
@@ -123,53 +123,66 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
     if len(series) > 1:
         named = "; ".join(f"--profile {one} --target {other}" for one, other, _ in series)
         raise UsageError("these runs are of several kinds", where=str(path), remedy=f"choose one: {named}")
-    found = [(night, value) for night in nights if (value := _p95(night, operation, view)) is not None]
+    plans = every_series(nights)
+    runs = max(plans.values(), key=lambda one: one[-1].started_at, default=[])
+    found = [(night, value) for night in runs if (value := _p95(night, operation, view)) is not None]
     if not found:
-        names = {row.operation for night in nights for row in night.operations if row.view == view}
+        names = {row.operation for night in runs for row in night.operations if row.view == view}
         raise UsageError(f"no run has a p95 of {operation} ({view})", where=str(path), remedy=closest(operation, names))
     values = [value for _, value in found]
     click.echo(f"{operation} ({view}), p95 over {counted(len(found), 'run')}: {_spark(values)}")
     for night, value in found[-SHOWN:]:
         click.echo(visible(f"  {night.started_at[:16]}  {_ms(value):>10}  {night.verdict:12} {_what(night)}"))
-    for change in change_points(values):
-        click.echo(visible(_change(change, [night for night, _ in found])))
-    if stale := _stale(nights):
+    all_of_them = changes(runs)
+    for change in all_of_them.of(operation, view):
+        click.echo(visible(told.of_one(change)))
+    for together in all_of_them.together:
+        click.echo(visible(told.of_all(together)))
+    if other := len(nights) - len(runs):
+        click.echo(f"{counted(other, 'run')} of another plan: not compared")
+    if stale := _stale(runs):
         click.echo(visible(stale))
 
 
-@history.command()
+@history.command("changes")
 @click.option("--profile", help="Runs of this profile alone.")
 @click.option("--target", help="Runs against this target alone.")
 @click.pass_obj
-def changes(path: Path, profile: str | None, target: str | None) -> None:
+def changes_(path: Path, profile: str | None, target: str | None) -> None:
     """Operations that changed over the runs.
 
-    And since when; flaky commits and stale baselines. In Markdown.
+    And since when; flaky commits and stale baselines. In Markdown; under GitHub also in the step's summary.
     """
-    from harness.history.choose import flaky
-    from harness.history.series import Series, every_series
+    from harness.cli.ci import add_to_summary
+    from harness.history.series import every_series
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
         nights = store.nights(profile, target)
-    found = 0
-    for kind, runs in every_series(nights).items():
-        lines = []
-        every = Series.of(runs)
-        for one in every:
-            lines += [
-                f"{one.operation} ({one.view}) {_change(change, one.nights)}" for change in one.changes(len(every))
-            ]
-        stale_ = _stale([night for night in runs if night.complete])
-        lines += [*flaky(runs), *([stale_] if stale_ else [])]
-        found += len(lines)
-        click.echo(
-            visible(f"{kind[0]} on {kind[1]}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
-        )
-        for line in lines:
-            click.echo(visible(f"- {line}"))
-    if not nights:
-        click.echo("no run in this history")
+    kinds = every_series(nights)
+    said: list[str] = []
+    for (name, on, *_, plan), runs in kinds.items():
+        lines = _changes_of(runs)
+        several = sum(one.series == runs[0].series for one, *_ in kinds.values()) > 1
+        head = f"{name} on {on}" + (f", plan {plan[:8]}" if several else "")
+        said.append(f"{head}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
+        said += [f"- {line}" for line in lines]
+    for line in said or ["no run in this history"]:
+        click.echo(visible(line))
+    add_to_summary("Since when is what slower?", said)
+
+
+def _changes_of(runs: Sequence[Night]) -> list[str]:
+    """Of runs of one kind and plan."""
+    from harness.history import told
+    from harness.history.choose import flaky
+    from harness.history.series import changes
+
+    found = changes(runs)
+    lines = [told.named(one) for one in found.alone]
+    lines += [told.of_all(one) for one in found.together]
+    stale = _stale([night for night in runs if night.complete])
+    return [*lines, *flaky(runs), *([stale] if stale else [])]
 
 
 @history.command()
@@ -210,16 +223,6 @@ def export(path: Path) -> None:
 
 def _p95(night: Night, operation: str, view: str) -> float | None:
     return next((row.p95 for row in night.operations if row.operation == operation and row.view == view), None)
-
-
-def _change(change: ChangePoint, nights: Sequence[Night]) -> str:
-    last, first = nights[change.at - 1], nights[change.at]
-    commits = f", commits {last.commit[:12]}..{first.commit[:12]}" if last.commit and first.commit else ""
-    return (
-        f"since {first.started_at[:16]}: {_ms(change.after)} instead of {_ms(change.before)}"
-        f" ({(change.ratio - 1) * 100:+.0f} %); between {last.run_id} and {first.run_id}{commits};"
-        f" by chance: {change.chance * 100:.1f} %"
-    )
 
 
 def _stale(nights: Sequence[Night]) -> str:

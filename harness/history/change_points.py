@@ -11,8 +11,10 @@ Latencies are searched as logarithms, so that "10 % slower" weighs the same at 5
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +24,17 @@ CHANCE = 0.01
 PERMUTATIONS = 499
 LEAST_NIGHTS = 4
 """On either side of a cut: fewer cannot be told from chance by permuting."""
-LEAST_CHANGE = 0.05
-"""What is smaller is not told, however sure."""
+LEAST_CHANGE, LEAST_MS = 0.10, 5.0
+"""What is smaller, by its share or in milliseconds, is not told, however sure: nobody waits for it, and a machine makes
+it."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """at: index of the first night of the later level. before, after: medians. chance: that nothing changed."""
+    """at: index of the first night of the later level. before, after: medians, as measured. chance: that nothing
+    changed."""
 
     at: int
     before: float
@@ -42,16 +46,33 @@ class ChangePoint:
         return self.after / self.before
 
 
-def change_points(series: Sequence[float], *, chance: float = CHANCE, seed: int = 0) -> list[ChangePoint]:
-    """Where positive figures changed, the earliest first. The same series gives the same answer.
+def change_points(
+    series: Sequence[float],
+    *,
+    chance: float = CHANCE,
+    beside: Sequence[float] | None = None,
+    least_ms: float = LEAST_MS,
+    seed: int = 0,
+) -> list[ChangePoint]:
+    """Where positive figures, milliseconds, changed, the earliest first. The same series gives the same answer.
 
     :param chance: of a cut where nothing changed; a smaller one takes more permutations.
+    :param beside: of each night the factor that its figure owes to something else; it is searched without. A change is
+        told that is large enough with it and without, and goes the same way.
+    :param least_ms: what is smaller is not told.
     :raises ValueError: a figure is not positive and finite.
     """
-    if not all(math.isfinite(value) and value > 0 for value in series):
+    factors = [1.0] * len(series) if beside is None else beside
+    if len(factors) != len(series) or not all(math.isfinite(one) and one > 0 for one in (*series, *factors)):
         raise ValueError("latencies are positive and finite")
-    values = np.log(np.asarray(series, dtype="float64"))
-    source = np.random.default_rng(seed)
+    if len(series) < 2 * LEAST_NIGHTS:
+        return []
+    measured = np.asarray(series, dtype="float64")
+    by_itself = measured / np.asarray(factors, dtype="float64")
+    values = np.log(by_itself)
+    # Of the series' own: with one for all, a permutation that happens to be as strong would be so for every series of
+    # that length, and a step in its middle could never be told.
+    source = np.random.default_rng([seed, zlib.crc32(np.argsort(values, kind="stable").astype("<i8").tobytes())])
     cuts: dict[int, float] = {}
     todo = [(0, len(values))]
     while todo:
@@ -62,18 +83,26 @@ def change_points(series: Sequence[float], *, chance: float = CHANCE, seed: int 
         at, of_cut = found
         cuts[first + at] = of_cut
         todo += [(first, first + at), (first + at, last)]
-    return _told(np.asarray(series, dtype="float64"), cuts)
+    return [
+        change
+        for change, alone in zip(_levels(measured, cuts), _levels(by_itself, cuts), strict=True)
+        if _enough(change, least_ms) and _enough(alone, 0.0) and (change.ratio > 1) == (alone.ratio > 1)
+    ]
 
 
-def _told(series: Floats, cuts: dict[int, float]) -> list[ChangePoint]:
+def _enough(change: ChangePoint, least_ms: float) -> bool:
+    """As a share the lower level counts, so that the way there and back are one size."""
+    low, high = sorted((change.before, change.after))
+    return high / low - 1 >= LEAST_CHANGE and high - low >= least_ms
+
+
+def _levels(series: Floats, cuts: dict[int, float]) -> list[ChangePoint]:
     edges = [0, *sorted(cuts), len(series)]
-    found = []
-    for place, at in enumerate(edges[1:-1], start=1):
-        before = float(np.median(series[edges[place - 1] : at]))
-        after = float(np.median(series[at : edges[place + 1]]))
-        if abs(after / before - 1) >= LEAST_CHANGE:
-            found.append(ChangePoint(at, before, after, cuts[at]))
-    return found
+    medians = [float(np.median(series[first:last])) for first, last in pairwise(edges)]
+    return [
+        ChangePoint(at, before, after, cuts[at])
+        for at, (before, after) in zip(edges[1:-1], pairwise(medians), strict=True)
+    ]
 
 
 def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[int, float] | None:

@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from harness.core.counted import counted
+from harness.history.machine import canary, same
 from harness.history.model import Night
 
 COUNT = 7
 """Baseline runs: with three runs on the other side enough for an exact test (docs/numbers.md), and a week of nights."""
-CANARY_RATIO = 1.4
-"""Canaries of one idle machine differ by 5 %; one busy core of two makes 1.4 to 2.3."""
 WITH, FEWEST = 2, 5
 """Nights before this one that stand with it, and the fewest that have to be left as a baseline then."""
 STALE_DAYS, STALE_RUNS = 14, 5
@@ -52,8 +51,7 @@ class Wanted:
 
     def same_machine(self, night: Night) -> bool:
         """Whether its canary matches; a run without one matches."""
-        pairs = ((self.canary_cpu_ms, night.canary_cpu_ms), (self.canary_loopback_us, night.canary_loopback_us))
-        return all(not now or not then or 1 / CANARY_RATIO <= now / then <= CANARY_RATIO for now, then in pairs)
+        return same((self.canary_cpu_ms, self.canary_loopback_us), canary(night))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,35 @@
-"""One operation over nights, and every change in it. (pure)
+"""Every operation over nights, and since when one is another. (pure)
+
+A night is dated for what it says of a build, so what the machine does is kept out of it:
+
+- Nights are asked that were made on a machine about as fast as that of the newest ones (`harness.history.machine`).
+- What all operations of a night have in common is the night, and none of them: each figure is divided by the middle
+  factor by which the other operations were off in that night. Where that factor itself changed, it is told once, of
+  all of them together (`Together`): a machine, a network, or a build that slows whatever passes through it.
+- Where the canary changed with an operation, and can have made it, the change is told as doubtful.
+- Less than 10 % or 5 ms is no change (`harness.history.change_points`).
 
 Many operations are asked at once. So that nights in which nothing changed are accused as rarely as one operation alone
-would be, each operation gets its share of the 1 % (Bonferroni).
+would be, each gets its share of the 1 % (Bonferroni).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 
 from harness.history.change_points import CHANCE, LEAST_NIGHTS, ChangePoint, change_points
+from harness.history.machine import NOW, explains, of_one_speed
 from harness.history.model import Night
 
 LEAST_SAMPLES = 60
 """Of a run, for its p95 to be a figure of the series."""
+FEWEST_OTHERS = 5
+"""Operations beside one, for their middle to be what a night did to all of them."""
+MOST_OF = 0.5
+"""Of the operations have to have moved with the middle, for a change to be one of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +41,12 @@ class Series:
     nights: tuple[Night, ...]
     values: tuple[float, ...]
 
-    def changes(self, among: int) -> list[ChangePoint]:
-        """Where it changed, the earliest first. among: how many series are asked at once."""
-        return change_points(self.values, chance=CHANCE / max(among, 1))
-
     @staticmethod
     def of(nights: Sequence[Night]) -> list[Series]:
-        """Every operation of these runs that has enough samples, in the order of its name."""
+        """Every operation of these runs that has enough samples, in the order of its name. The runs have to be of one
+        kind, the oldest first."""
         found: dict[tuple[str, str], list[tuple[Night, float]]] = {}
-        for night in nights:
-            if not night.complete:
-                continue
+        for night in of_one_speed([one for one in nights if one.complete]):
             for row in night.operations:
                 if row.p95 and row.samples >= LEAST_SAMPLES:
                     found.setdefault((row.operation, row.view), []).append((night, row.p95))
@@ -46,9 +57,118 @@ class Series:
         ]
 
 
-def every_series(nights: Sequence[Night]) -> dict[tuple[str, str, str], list[Night]]:
-    """Nights by what can be compared, the oldest first in each."""
-    found: dict[tuple[str, str, str], list[Night]] = {}
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One change of one operation. doubt: why the machine may have made it; empty where it cannot have."""
+
+    series: Series
+    change: ChangePoint
+    doubt: str = ""
+
+    @property
+    def last(self) -> Night:
+        """The last night of the level before."""
+        return self.series.nights[self.change.at - 1]
+
+    @property
+    def first(self) -> Night:
+        """The first night of the level since."""
+        return self.series.nights[self.change.at]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A change that most operations have in common. ratio: of their middle. moved of asked operations went with it.
+    machine: as `Changed.doubt`."""
+
+    last: Night
+    first: Night
+    ratio: float
+    moved: int
+    asked: int
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed over nights, the earliest first in each."""
+
+    alone: tuple[Changed, ...] = ()
+    together: tuple[Together, ...] = ()
+
+    def of(self, operation: str, view: str) -> tuple[Changed, ...]:
+        return tuple(one for one in self.alone if (one.series.operation, one.series.view) == (operation, view))
+
+
+def changes(nights: Sequence[Night]) -> Changes:
+    """Every change of every operation over runs of one kind, the oldest first."""
+    every = Series.of(nights)
+    off = _off(every)
+    share = CHANCE / max(1, len(every) + 1)
+    alone = []
+    for one in every:
+        common = [_common(off, night.run_id, without=one.operation) for night in one.nights]
+        beside = [value for value in common if value is not None]
+        for change in change_points(
+            one.values, chance=share, beside=beside if len(beside) == len(one.values) else None
+        ):
+            before, after = _sides(one.nights, change.at)
+            alone.append(Changed(one, change, explains(before, after, change.ratio)))
+    return Changes(tuple(alone), tuple(_together(every, off, share)))
+
+
+def _together(every: Sequence[Series], off: Mapping[str, Mapping[str, float]], chance: float) -> list[Together]:
+    """Where what all operations have in common changed."""
+    known = {night.run_id: night for one in every for night in one.nights}
+    pairs = [(night, common) for night in known.values() if (common := _common(off, night.run_id)) is not None]
+    pairs.sort(key=lambda pair: (pair[0].started_at, pair[0].run_id))
+    nights, factors = [night for night, _ in pairs], [factor for _, factor in pairs]
+    found = []
+    for change in change_points(factors, chance=chance, least_ms=0.0):
+        before, after = _sides(nights, change.at)
+        ratios = _ratios(off, before, after)
+        part = math.sqrt(change.ratio)  # half of the way, in logarithms
+        moved = sum(one >= part if change.ratio > 1 else one <= part for one in ratios)
+        if moved > MOST_OF * len(ratios):
+            machine = explains(before, after, change.ratio)
+            found.append(Together(before[-1], after[0], change.ratio, moved, len(ratios), machine))
+    return found
+
+
+def _off(every: Sequence[Series]) -> dict[str, dict[str, float]]:
+    """By operation and run: by how much the logarithm of its p95 was off its own middle, the mean of its views."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for one in every:
+        logs = [math.log(value) for value in one.values]
+        middle = median(logs)
+        for night, value in zip(one.nights, logs, strict=True):
+            found.setdefault(one.operation, {}).setdefault(night.run_id, []).append(value - middle)
+    return {operation: {run_id: fmean(views) for run_id, views in of.items()} for operation, of in found.items()}
+
+
+def _common(off: Mapping[str, Mapping[str, float]], run_id: str, *, without: str = "") -> float | None:
+    """The factor by which a night's operations were off, the middle of those but one; None of too few."""
+    others = [of[run_id] for operation, of in off.items() if operation != without and run_id in of]
+    return math.exp(median(others)) if len(others) >= FEWEST_OTHERS else None
+
+
+def _ratios(off: Mapping[str, Mapping[str, float]], before: Sequence[Night], after: Sequence[Night]) -> list[float]:
+    """By how much each operation moved that has figures on both sides."""
+    sides = [
+        [[of[night.run_id] for night in nights if night.run_id in of] for nights in (before, after)]
+        for of in off.values()
+    ]
+    return [math.exp(median(now) - median(then)) for then, now in sides if then and now]
+
+
+def _sides(nights: Sequence[Night], at: int) -> tuple[Sequence[Night], Sequence[Night]]:
+    """Those next to a change: further ones may be of other levels."""
+    return nights[max(0, at - NOW) : at], nights[at : at + NOW]
+
+
+def every_series(nights: Sequence[Night]) -> dict[tuple[str, str, str, str], list[Night]]:
+    """Nights by what can be compared (profile, target, environment, plan), the oldest first in each."""
+    found: dict[tuple[str, str, str, str], list[Night]] = {}
     for night in nights:
-        found.setdefault(night.series, []).append(night)
+        found.setdefault((*night.series, night.plan_digest), []).append(night)
     return found

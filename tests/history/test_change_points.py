@@ -54,9 +54,17 @@ def test_a_step_is_dated() -> None:
         assert found.chance <= 0.01
 
 
+def test_a_step_in_the_middle_is_told_whatever_the_number_of_nights() -> None:
+    """Among sixty operations, each with its share of the chance. One source of permutations for all series of a length
+    would hide every step of twenty nights: two of its first 1,200 are that step."""
+    for count in range(16, 31):
+        found = change_points(nights(random.Random(count), count, {count // 2: 1.4}, noise=0.03), chance=0.01 / 17)
+        assert [one.at for one in found] == [count // 2], count
+
+
 def test_two_steps_and_back() -> None:
-    found = change_points(nights(random.Random(3), 45, {15: 1.4, 30: 1.0}, noise=0.04))
-    assert [round(one.at / 15) for one in found] == [1, 2]
+    found = change_points(nights(random.Random(3), 60, {20: 1.4, 50: 1.0}, noise=0.04))
+    assert [round(one.at / 10) for one in found] == [2, 5]
 
 
 def test_outliers_alone_are_no_step() -> None:
@@ -66,8 +74,26 @@ def test_outliers_alone_are_no_step() -> None:
     assert change_points(series) == []
 
 
-def test_what_is_small_is_not_told_however_sure() -> None:
-    assert change_points(nights(random.Random(5), 60, {30: 1.03}, noise=0.001)) == []
+@pytest.mark.parametrize(("factor", "scale"), [(1.03, 1.0), (1.09, 1.0), (0.92, 1.0), (1.4, 0.1)])
+def test_what_is_small_is_not_told_however_sure(factor: float, scale: float) -> None:
+    """A share of 100 ms, or of 10."""
+    series = [value * scale for value in nights(random.Random(5), 60, {30: factor}, noise=0.001)]
+    assert change_points(series) == []
+    assert len(change_points(series, least_ms=0.0)) == (factor == 1.4)
+
+
+def test_what_something_else_made_of_a_night_is_left_out() -> None:
+    """Nights off by a fifth as a whole hide a step; beside what each was off by, it shows. A step that is only beside
+    something else's opposite one was never measured."""
+    source = random.Random(6)
+    off = [source.lognormvariate(0, 0.25) for _ in range(30)]
+    series = [a * b for a, b in zip(nights(source, 30, {15: 1.3}, noise=0.03), off, strict=True)]
+    (found,) = change_points(series, beside=off)
+    assert found.at == 15
+    level = nights(source, 30, {}, noise=0.03)
+    assert change_points(level, beside=[0.7 if night >= 15 else 1.0 for night in range(30)]) == []
+    with pytest.raises(ValueError, match="positive"):
+        change_points(level, beside=[1.0] * 29)
 
 
 @pytest.mark.parametrize("series", [[], [5.0], [5.0] * 40, [1.0, 2.0] * 3])

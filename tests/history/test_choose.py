@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.history.choose import CANARY_RATIO, COUNT, FEWEST, WITH, Choice, Wanted, choose, flaky
+from harness.history.choose import COUNT, FEWEST, WITH, Choice, Wanted, choose, flaky
+from harness.history.machine import CANARY_RATIO
 from harness.history.model import Night
 
 NOW = datetime(2026, 1, 25, 3, tzinfo=UTC)
