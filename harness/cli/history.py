@@ -189,11 +189,31 @@ def _changes_of(runs: Sequence[Night]) -> list[str]:
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="Of each profile and target, the newest.")
 @click.pass_obj
 def prune(path: Path, keep: int) -> None:
-    """Forget older runs."""
+    """Forget older runs.
+
+    But not those that are the baseline of a kept one: the newest nine that passed of each plan and branch.
+    """
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
         click.echo(f"{counted(store.prune(keep), 'run')} forgotten")
+
+
+@history.command()
+@click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
+@click.pass_obj
+def forget(path: Path, run_ids: tuple[str, ...]) -> None:
+    """Forget these runs, that no later one is compared with.
+
+    The beginning of an id is enough.
+    """
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        named = [store.named(one) for one in run_ids]
+        store.forget(named)
+    for one in named:
+        click.echo(visible(f"{one}: forgotten"))
 
 
 @history.command()

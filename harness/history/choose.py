@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from harness.core.counted import counted
 from harness.history.machine import canary, same
@@ -25,6 +25,8 @@ WITH, FEWEST = 2, 5
 """Nights before this one that stand with it, and the fewest that have to be left as a baseline then."""
 STALE_DAYS, STALE_RUNS = 14, 5
 """A newest baseline that is so old, or from before so many runs that did not pass, is noted."""
+AHEAD = timedelta(hours=1)
+"""A run that is dated further from now was made by a wrong clock, and would be the newest for as long."""
 FAILED = (10, 11, 12)
 """Exit codes that say something definite against the target."""
 
@@ -72,18 +74,26 @@ def choose(
     :param nights: of the history, the oldest first. :param recorded: run ids whose record the history holds.
     """
     of = f"{wanted.profile} on {wanted.target}" + (f", branch {wanted.branch}" if wanted.branch is not None else "")
-    alike = [night for night in nights if wanted.alike(night)]
+    ever = [night for night in nights if wanted.alike(night)]
+    alike = [night for night in ever if night.at <= now + AHEAD]
+    ahead = tuple(
+        f"Not compared with {night.run_id}: it is dated {night.started_at[:16]}, which is to come; a clock is wrong."
+        for night in ever
+        if night.at > now + AHEAD
+    )
     good = [night for night in alike if night.exit_code == 0 and night.complete]
     kept = [night for night in good if night.run_id in recorded]
     if not kept:
         why = (
             f"the history holds no run of {of} with this plan"
+            if not ever
+            else f"every run of {of} with this plan is dated in what is to come"
             if not alike
             else f"of {counted(len(alike), 'run')} of {of} none passed"
             if not good
             else f"of {counted(len(good), 'run')} of {of} that passed none has its record kept"
         )
-        return Choice(notes=(f"Compared with nothing: {why}.",))
+        return Choice(notes=(f"Compared with nothing: {why}.", *ahead))
     matching = [night for night in kept if wanted.same_machine(night)]
     if not matching:
         return Choice(
@@ -91,19 +101,20 @@ def choose(
                 f"Compared with nothing: {counted(len(kept), 'run')} of {of} passed, none of them on a machine "
                 f"about as fast as "
                 "this one (canary).",
+                *ahead,
             )
         )
     newest = tuple(matching[::-1])
     # Those of a branch are its own; who compares with another branch's nights stands alone.
     also = newest[:WITH] if wanted.branch is None and len(newest) >= WITH + FEWEST else ()
     chosen = newest[len(also) :][:count]
-    return Choice(chosen, also, stale(alike, newest[0], now))
+    return Choice(chosen, also, (*stale(alike, newest[0], now), *ahead))
 
 
 def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ...]:
     """What is old about a baseline whose newest run is `newest`."""
     found = []
-    if (days := (now - _at(newest)).days) >= STALE_DAYS:
+    if (days := (now - newest.at).days) >= STALE_DAYS:
         found.append(f"The newest baseline run, {newest.run_id}, is {days} days old.")
     since = [night for night in alike if night.started_at > newest.started_at]
     if len(since) >= STALE_RUNS and all(night.exit_code != 0 for night in since):
@@ -128,8 +139,3 @@ def flaky(nights: Sequence[Night]) -> tuple[str, ...]:
                 f"{counted(len(failed), 'time')} (exit {codes})"
             )
     return tuple(found)
-
-
-def _at(night: Night) -> datetime:
-    found = datetime.fromisoformat(night.started_at.replace("Z", "+00:00"))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

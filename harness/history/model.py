@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class OperationFigures(BaseModel):
@@ -38,6 +40,18 @@ class Night(BaseModel):
     canary_cpu_ms: float | None = None  # of fixed work on the machine, the slower of before and after
     canary_loopback_us: float | None = None
     operations: tuple[OperationFigures, ...] = ()
+
+    @field_validator("started_at")
+    @classmethod
+    def _an_instant(cls, text: str) -> str:
+        datetime.fromisoformat(text)
+        return text
+
+    @property
+    def at(self) -> datetime:
+        """When it began."""
+        found = datetime.fromisoformat(self.started_at)
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
     @property
     def series(self) -> tuple[str, str, str]:

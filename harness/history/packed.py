@@ -75,5 +75,5 @@ def _damaged(run_id: str) -> UsageError:
     return UsageError(
         f"the record of run {run_id!r:.80} in this history is damaged",
         where="the history",
-        remedy="restore the file from a copy, or forget the run with `harness history prune`",
+        remedy="restore the file from a copy, or `harness history forget` the run",
     )

@@ -28,7 +28,7 @@ def of_all(one: Together) -> str:
     why = (
         f"the machine is {one.machine}"
         if one.machine
-        else "the canary did not change: the target, the network to it, or a build that slows whatever passes through it"
+        else "the canary did not change: the target, the network to it, or a build that slows what all of them pass"
     )
     return (
         f"{one.moved} of {counted(one.asked, 'operation')} together since {one.first.started_at[:16]}:"

@@ -115,3 +115,15 @@ def test_a_commit_that_passed_and_failed_is_flaky() -> None:
     )
     assert line == "flaky: nightly on staging at abc passed 1 and failed 2 times (exit 10, 11)"
     assert flaky([night(1, commit="abc"), night(2, commit="abc", exit_code=10, plan_digest="other")]) == ()
+
+
+def test_a_night_that_a_wrong_clock_dated_is_not_the_newest_for_ever() -> None:
+    ahead = night(20, run_id="ahead", started_at="2027-01-01T03:00:00+00:00")
+    found = chosen(*(night(number) for number in range(10, 19)), ahead)
+    assert "ahead" not in ids(found) + [one.run_id for one in found.also]
+    assert found.notes == (
+        "Not compared with ahead: it is dated 2027-01-01T03:00, which is to come; a clock is wrong.",
+    )
+    alone = chosen(ahead)
+    assert alone.nights == ()
+    assert "is dated in what is to come" in alone.notes[0]

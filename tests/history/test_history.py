@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
+import shlex
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import cli
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.history.change_points import change_points
+from harness.history.choose import COUNT, WITH
 from harness.history.model import Night, OperationFigures
 from harness.history.store import RECORDS_KEPT, HistoryStore
 from reports.report import VERDICT, report
@@ -76,8 +82,11 @@ def test_a_record_is_kept_with_its_night_merged_and_forgotten_with_it(tmp_path: 
         assert store.merge(second) == 1
         assert store.recorded() == {"r0001", "r0002", "r0003"}
         assert store.record("r0002") == b"two"
-        store.prune(1)
-        assert store.recorded() == {"r0003"}
+        store.add(night(4, exit_code=12, verdict="fail"))
+        assert store.prune(1) == 0, "the three that passed are the baseline of the one that is kept"
+        store.add(night(5, plan_digest="another"))
+        assert store.prune(1) == 4, "no run that is kept has them as its baseline"
+        assert store.recorded() == frozenset()
 
 
 def test_records_of_older_nights_go_before_their_figures(tmp_path: Path) -> None:
@@ -107,6 +116,91 @@ def test_pruning_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
     with HistoryStore(filled(tmp_path / "h.db", *mine, *theirs)) as store:
         assert store.prune(2) == 5
         assert [one.run_id for one in store.nights()] == ["t1", "t2", "r0004", "r0005"]
+
+
+def test_pruning_keeps_what_the_newest_are_compared_with(tmp_path: Path) -> None:
+    """Twelve that passed, then thirty that did not; beside them a branch that is long gone."""
+    with HistoryStore(tmp_path / "h.db") as store:
+        for number in range(12):
+            store.add(night(number, branch="main"), b"record")
+        store.add(night(12, run_id="gone", branch="old"), b"record")
+        for number in range(13, 43):
+            store.add(night(number, exit_code=10, verdict="fail", branch="main"))
+        store.prune(10)
+        left = [one.run_id for one in store.nights()]
+    assert left[-10:] == [f"r{number:04d}" for number in range(33, 43)]
+    good = COUNT + WITH
+    assert left[:-10] == [f"r{number:04d}" for number in range(12 - good, 12)] + ["gone"]
+
+
+def test_one_run_is_forgotten_with_its_record_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with HistoryStore(path) as store:
+        for number in (1, 2, 11):
+            store.add(night(number, run_id=f"r{number}"), b"record")
+    assert "more than one run" in str(run(path, "forget", "r").exception)
+    assert "no run begins" in str(run(path, "forget", "r2", "x").exception)
+    assert run(path, "forget", "r1", "r11").exit_code == 0, "the whole id of one is the beginning of another"
+    with HistoryStore(path) as store:
+        assert [one.run_id for one in store.nights()] == ["r2"]
+        assert store.recorded() == {"r2"}
+
+
+def test_somebody_elses_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "app.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("create table bookings (id)")
+    database.close()
+    before = path.read_bytes()
+    for arguments in (("list",), ("merge", str(path))):
+        with pytest.raises(UsageError, match="no history"):
+            raise run(path, *arguments).exception or AssertionError
+    assert path.read_bytes() == before
+
+
+def test_what_the_disk_does_is_no_damage(tmp_path: Path) -> None:
+    """SQLite's own refusals: a file that may only be read, and no page left."""
+    path = filled(tmp_path / "h.db", night(1))
+    with HistoryStore(path) as store:
+        store._db.execute("pragma query_only = 1")
+        with pytest.raises(UsageError, match="not to be written") as refused:
+            store.add(night(2))
+        assert "damaged" not in str(refused.value)
+        store._db.execute("pragma query_only = 0")
+        (pages,) = store._db.execute("pragma page_count").fetchone()
+        store._db.execute(f"pragma max_page_count = {pages}")
+        with pytest.raises(HarnessError, match="full") as full:
+            store.add(night(2), bytes(100_000))
+        assert "free some space" in str(full.value)
+        assert [one.run_id for one in store.nights()] == ["r0001"], "all of a run, or nothing"
+    with pytest.raises(UsageError, match="cannot be opened"):
+        HistoryStore(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="mounting takes root")
+def test_a_disk_that_takes_no_writes_is_read(tmp_path: Path) -> None:
+    """An artifact that is mounted to be read: the history is listed, and merged from there."""
+    path = filled(tmp_path / "kept ?#%" / "h.db", night(1), night(2))
+    mine = tmp_path / "mine.db"
+    harness = [sys.executable, "-m", "harness", "history", "--file"]
+    lines = [
+        shlex.join(["mount", "--bind", str(path.parent), str(path.parent)]),
+        shlex.join(["mount", "-o", "remount,ro,bind", str(path.parent)]),
+        shlex.join([*harness, str(path), "list"]),
+        shlex.join([*harness, str(mine), "merge", str(path)]),
+        f"! {shlex.join([*harness, str(path), 'prune', '--keep', '1'])}",
+    ]
+    command = ["unshare", "--mount", "sh", "-ec", "\n".join(lines)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 runs, 2 passed" in done.stdout
+    assert "2 runs added" in done.stdout
+    assert "not to be written" in done.stderr
+
+
+def test_a_time_that_is_none_is_refused_before_it_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="started_at"):
+        night(1, started_at="yesterday")
 
 
 def test_histories_are_merged_by_run(tmp_path: Path) -> None:

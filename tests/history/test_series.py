@@ -89,7 +89,7 @@ def test_what_all_have_in_common_is_told_once_where_the_canary_stays() -> None:
     (together,) = found.together
     assert together.machine == ""
     assert "16 of 16 operations together since 2026-01-13" in told.of_all(together)
-    assert "slows whatever passes through it" in told.of_all(together)
+    assert "a build that slows what all of them pass" in told.of_all(together)
 
 
 def test_nights_on_another_machine_are_not_asked() -> None:
