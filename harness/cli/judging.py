@@ -14,7 +14,7 @@ from harness.cli.history import remember
 from harness.core.counted import counted
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import Interrupted
-from harness.core.visible import visible
+from harness.core.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from reports.verdict import Verdict
@@ -35,20 +35,24 @@ def judge(
     with its code. `also`, `uncompared`, `remarks`: as `reports.report.report`."""
     from harness.cli.ci import tell_ci
     from reports.render import terminal
-    from reports.report import report
+    from reports.report import NotWritten, report
 
+    unwritten: NotWritten | None = None
     try:
-        verdict = report(
-            folder,
-            baselines,
-            also=also,
-            force=force,
-            html=html,
-            uncompared=uncompared,
-            remarks=remarks,
-            history=history,
-        )
-        terminal.write(verdict, folder, sys.stdout, html=html)
+        try:
+            verdict = report(
+                folder,
+                baselines,
+                also=also,
+                force=force,
+                html=html,
+                uncompared=uncompared,
+                remarks=remarks,
+                history=history,
+            )
+        except NotWritten as error:  # a full disk hides no verdict
+            verdict, unwritten = error.verdict, error
+        terminal.write(verdict, folder, sys.stdout, html=html and unwritten is None)
         tell_ci(folder, verdict, baselines)
         if history is not None:
             _remember(history, folder, verdict)
@@ -57,6 +61,10 @@ def judge(
             "while the report was written", record=str(folder), remedy=f"`harness report {folder}` writes it anew"
         )
         raise
+    if unwritten is not None:
+        if verdict.exit_code == ExitCode.PASS:
+            raise unwritten
+        click.echo(visible_lines(f"error: {unwritten}"), err=True)
     sys.exit(verdict.exit_code)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.profile import Profile
+from harness.core.tables import MANIFEST
 from harness.core.target import Target
 from harness.history.choose import Wanted, choose
 from harness.history.model import Night
@@ -74,7 +75,8 @@ def opened(
             found = _added(found, Baselines(tuple(newest), () if newest else (nothing,)))
         else:
             found = _added(found, _of_path(path, profile, environment, optional=optional))
-    return replace(found, folders=tuple(dict.fromkeys(found.folders)))
+    folders = tuple(dict.fromkeys(found.folders))
+    return replace(found, folders=folders, also=tuple(one for one in found.also if one not in folders))
 
 
 def as_recorded(profile: Profile, target: Target | None) -> Profile:
@@ -89,10 +91,17 @@ def checked(named: Sequence[Path], out: Path, profile: Profile, environment: str
 
 
 def _branch(path: Path) -> str | None:
-    """The branch that a name means; None for any other. A folder of that name is a folder."""
+    """The branch that a name means; None for any other. A run of that name is a run; a folder that is none, as many
+    projects have one, is not meant."""
     if str(path).startswith(BRANCH):
-        return str(path).removeprefix(BRANCH)
-    return MAIN if str(path) == MAIN and not path.exists() else None
+        if not (branch := str(path).removeprefix(BRANCH)):
+            raise UsageError(
+                f"{BRANCH} names no branch; if it comes from a variable, that variable is not set",
+                where="--baseline",
+                remedy=f"for example {BRANCH}{MAIN}; nothing was sent",
+            )
+        return branch
+    return MAIN if str(path) == MAIN and not (path / MANIFEST).is_file() else None
 
 
 def _added(first: Baselines, then: Baselines) -> Baselines:
@@ -145,8 +154,12 @@ def _of_history(history: Path, wanted: Wanted, out: Path, profile: Profile, envi
                 record = store.record(night.run_id)
                 if record is None:  # pruned since
                     continue
-                folder = unpack(night.run_id, record, out)
-                run = open_run(folder)
+                try:
+                    folder = unpack(night.run_id, record, out)
+                    run = open_run(folder)
+                except UsageError as error:  # damaged, or of a version that is no longer read: the others will do
+                    notes.append(f"Not compared with {night.run_id}: {error.what}.")
+                    continue
                 if unlike := differences(profile, environment, run.manifest, complete=run.complete):
                     notes.append(f"Not compared with: {'; '.join(unlike)}.")
                 else:
@@ -154,7 +167,7 @@ def _of_history(history: Path, wanted: Wanted, out: Path, profile: Profile, envi
 
         folders, also = tuple(unpacked(choice.nights)), tuple(unpacked(choice.also))
     if choice.nights and not folders:
-        notes.append("Compared with nothing: no run in the history is alike.")
+        notes.append("Compared with nothing: no run in the history can be compared with.")
     return Baselines(folders, tuple(notes), also=also)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,60 @@ def test_a_target_that_serves_its_app_from_elsewhere_has_baselines_too(tmp_path:
     assert as_recorded(build.profile(), None) == build.profile()
     with pytest.raises(UsageError, match="app_origin"):
         opened((folder,), tmp_path, build.profile(), "staging")
+
+
+def test_one_damaged_record_of_a_history_costs_no_night(tmp_path: Path) -> None:
+    """Or one of a version that is no longer read: the others are the baseline, and it is said."""
+    history = tmp_path / "h.db"
+    for hour in (1, 2, 3):
+        remembered(history, night(tmp_path, hour))
+    with sqlite3.connect(history) as database:
+        (damaged,) = database.execute("select max(run_id) from records").fetchone()
+        database.execute("update records set record = ? where run_id = ?", (b"no archive", damaged))
+    database.close()
+    found = named("last-good", tmp_path)
+    assert [folder.name[:11] for folder in found.folders] == ["20261123T02", "20261123T01"]
+    assert any(damaged in note and "damaged" in note for note in found.notes)
+    with sqlite3.connect(history) as database:
+        database.execute("update records set record = ?", (b"no archive",))
+    database.close()
+    found = named("last-good", tmp_path)
+    assert (found.folders, found.problem) == ((), "")
+    assert found.notes[-1].startswith("Compared with nothing")
+
+
+def test_a_folder_called_main_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many projects have one, and the written workflow says `--baseline main`. A run of that name is a run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main").mkdir()
+    assert "no run of smoke" not in str(named("main", tmp_path).notes)
+    assert named("main", tmp_path).notes[0].startswith("Compared with nothing")
+    (tmp_path / "main").rmdir()
+    build.save(build.realistic(1), tmp_path / "main")
+    assert named("main", tmp_path).folders == (Path("main"),)
+
+
+def test_a_branch_whose_variable_is_not_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no branch"):
+        named("branch:", tmp_path)
+
+
+def test_a_run_is_on_one_side_of_a_comparison(tmp_path: Path) -> None:
+    """The two newest stand with this night for `last-good`, and are of the baseline of `main`."""
+    for hour in range(1, 10):
+        remembered(tmp_path / "h.db", night(tmp_path, hour))
+    names = (Path("last-good"), Path("main"))
+    found = opened(names, tmp_path, build.profile(), "sandbox", history=tmp_path / "h.db")
+    assert len(found.folders) == 9
+    assert found.also == ()
+
+
+def test_a_night_before_that_cannot_be_read_costs_no_comparison(tmp_path: Path) -> None:
+    before = [night(tmp_path, hour) for hour in (1, 2, 3)]
+    now = night(tmp_path, 4)
+    (before[2] / "latency.parquet").write_bytes(b"no table")
+    verdict = report(now, before[:2], also=before[2:], html=False)
+    assert verdict.comparison is not None
+    assert verdict.comparison.also == ()
+    assert any("without the nights before it" in line for line in verdict.not_checked)
+    assert verdict.exit_code == 0
