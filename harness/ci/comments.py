@@ -1,7 +1,8 @@
 """One comment on a pull or merge request, which the next run replaces. Through the gate.
 
 GitHub REST, "Issue comments"; GitLab REST, "Notes API". The predecessor is found by the marker with which our comments
-begin, an HTML comment that nobody sees; one that may not be changed (somebody else wrote it) is left alone.
+begin, an HTML comment that nobody sees, and by its author, who is the token's: whoever put our marker before a comment
+of their own could change afterwards what we wrote into it. One that may not be changed is left alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class _Api:
     one: str  # of a single one, with {id}
     change: Literal["PATCH", "PUT"]
     headers: dict[str, str]
+    mine: Callable[
+        [dict[str, Any], Any], bool
+    ]  # whether that comment is by whom the API says we are; None: it does not
 
 
 def upsert(job: CiEnvironment, text: str) -> Done:
@@ -49,7 +53,8 @@ def upsert(job: CiEnvironment, text: str) -> Done:
         raise _failed("the API's address is not https, and the token would be sent in clear", job)
     try:
         with web.client(gate, timeout=TIMEOUT_S, headers=api.headers) as http:
-            for found in _ours(lambda page: http.get(job.api + api.path, params=_page(page)), mark):
+            marked = _marked(lambda page: http.get(job.api + api.path, params=_page(page)), mark)
+            for found in _mine(marked, api, lambda: http.get(f"{job.api}/user")):
                 answer = http.request(api.change, job.api + api.one.format(id=found), json={"body": body})
                 if answer.status_code not in (401, 403, 404):
                     _check(answer, job)
@@ -73,17 +78,39 @@ def _api(job: CiEnvironment) -> _Api:
                 "X-GitHub-Api-Version": "2022-11-28",
                 "User-Agent": NAME,
             },
+            mine=_mine_on_github,
         )
     notes = f"/projects/{job.project}/merge_requests/{job.change}/notes"
-    return _Api(path=notes, one=notes + "/{id}", change="PUT", headers={"PRIVATE-TOKEN": token, "User-Agent": NAME})
+    return _Api(
+        path=notes,
+        one=notes + "/{id}",
+        change="PUT",
+        headers={"PRIVATE-TOKEN": token, "User-Agent": NAME},
+        mine=lambda comment, me: me is not None and _part(comment, "author", "id") == _part(me, "id"),
+    )
+
+
+def _mine_on_github(comment: dict[str, Any], me: Any) -> bool:
+    """A token of an app, as that of a workflow, is not told who it is; what apps write is by `name[bot]`, as which
+    nobody can sign up."""
+    login = _part(comment, "user", "login")
+    if me is not None:
+        return login is not None and login == _part(me, "login")
+    return _part(comment, "user", "type") == "Bot" and str(login).endswith("[bot]")
+
+
+def _part(found: Any, *path: str) -> Any:
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _page(number: int) -> dict[str, int]:
     return {"per_page": A_PAGE, "page": number}
 
 
-def _ours(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[int]:
-    """Ids of the comments that begin with the marker. ask: for a page of them."""
+def _marked(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[dict[str, Any]]:
+    """The comments that begin with the marker. ask: for a page of them."""
     for page in range(1, MOST_PAGES + 1):
         answer = ask(page)
         if answer.status_code != 200:
@@ -93,9 +120,21 @@ def _ours(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[int]:
             return
         for one in listed:
             if isinstance(one, dict) and str(one.get("body", "")).startswith(mark) and isinstance(one.get("id"), int):
-                yield one["id"]
+                yield one
         if len(listed) < A_PAGE:
             return
+
+
+def _mine(marked: Iterator[dict[str, Any]], api: _Api, ask: Callable[[], httpx.Response]) -> Iterator[int]:
+    """Ids of those that we wrote. ask: who we are, once and only where there is one."""
+    me: Any = None
+    asked = False
+    for comment in marked:
+        if not asked:
+            answer, asked = ask(), True
+            me = _json(answer) if answer.status_code == 200 else None
+        if api.mine(comment, me):
+            yield comment["id"]
 
 
 def _json(answer: httpx.Response) -> Any:
