@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
+    from harness.ci.annotations import Annotation
     from harness.ci.environment import CiEnvironment
     from reports.verdict import Verdict
 
@@ -127,15 +128,20 @@ def comment(folder: Path) -> None:
 def tell_ci(folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
     """Under GitHub or GitLab: annotations, the step's summary, the comment, metrics. Elsewhere nothing.
 
-    Never changes the verdict: what cannot be written or posted is said.
+    Never changes the verdict: what cannot be written or posted is said, and keeps nothing else back.
     """
     from harness.ci.environment import detect
 
     job = detect(os.environ)
-    if job is None:
-        return
+    if job is not None:
+        for part in _parts(job, folder, verdict, baselines):
+            attempt(part)
+
+
+def attempt(part: Callable[[], object]) -> None:
+    """One of the things that a CI system is told."""
     try:
-        _tell(job, folder, verdict, baselines)
+        part()
     except (HarnessError, OSError) as error:
         click.echo(f"the CI system could not be told: {visible(WORDS.text(str(error)))}", err=True)
 
@@ -185,28 +191,43 @@ def add_to_summary(title: str, lines: Sequence[str]) -> None:
         click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
 
 
-def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
-    from harness.ci.annotations import commands
-    from harness.ci.comments import upsert
-    from reports.render import ci_comment, open_metrics
+def _parts(
+    job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]
+) -> Iterator[Callable[[], object]]:
+    from reports.render import ci_comment, open_metrics, summary
     from reports.render.ci_annotations import remarks
 
     command = WORDS.text(shlex.join(["harness", *sys.argv[1:]]))
     compare = shlex.join(["harness", "compare", str(folder), *map(str, baselines)]) if baselines else ""
-    comment = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
-    (folder / "comment.md").write_text(comment, encoding="utf-8")
-    (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
-    keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
+    text = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
+    yield lambda: (folder / "comment.md").write_text(text, encoding="utf-8")
+    yield lambda: (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
+    yield lambda: keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
+    yield from told(job, remarks(verdict), WORDS.known(summary.render(verdict)), text)
+
+
+def told(
+    job: CiEnvironment, remarks: Sequence[Annotation], summary: str, comment: str
+) -> Iterator[Callable[[], object]]:
+    """What the system shows by itself: remarks beside the change, the step's summary, the comment."""
+    from harness.ci.annotations import commands
+
     if job.system == "github":
-        for line in commands(remarks(verdict)):
+        for line in commands(remarks):
             click.echo(WORDS.known(line))
         if job.summary:
-            append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
+            yield lambda: append(Path(job.summary), summary)
     if job.can_comment:
-        try:
-            click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
-        except HarnessError as error:
-            click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
+        yield lambda: _post(job, comment)
+
+
+def _post(job: CiEnvironment, comment: str) -> None:
+    from harness.ci.comments import upsert
+
+    try:
+        click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
+    except HarnessError as error:
+        click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
 
 
 def append(path: Path, text: str) -> None:

@@ -23,7 +23,10 @@ from harness.history.change_points import change_points
 from harness.history.choose import COUNT, WITH
 from harness.history.model import Night, OperationFigures
 from harness.history.store import RECORDS_KEPT, HistoryStore
+from reports.frames import load
+from reports.night import night_of
 from reports.report import VERDICT, report
+from reports.verdict import judge_frames
 from tests.reports import build
 
 
@@ -333,3 +336,31 @@ def test_a_history_that_cannot_be_written_changes_no_verdict(
         judge(folder, html=False, history=broken)
     assert left.value.code == 0
     assert f"harness history add {folder}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environ", "branch"),
+    [
+        ({"GITHUB_REF_NAME": "main"}, "main"),
+        ({"GITHUB_REF_NAME": "feature/x", "GITHUB_HEAD_REF": ""}, "feature/x"),
+        ({"GITHUB_REF_NAME": "12/merge", "GITHUB_HEAD_REF": "main"}, "12/merge"),
+        (
+            {
+                "GITHUB_EVENT_NAME": "pull_request_target",
+                "GITHUB_REF_NAME": "main",
+                "GITHUB_HEAD_REF": "main",
+            },
+            "main/pull_request_target",
+        ),
+        ({"CI_COMMIT_REF_NAME": "main"}, "main"),
+        ({"CI_COMMIT_REF_NAME": "main", "CI_MERGE_REQUEST_IID": "3"}, "3/merge"),
+        ({"GIT_BRANCH": "origin/main"}, "main"),
+        ({"BRANCH_NAME": "PR-7", "CHANGE_ID": "7", "GIT_BRANCH": "main"}, "7/merge"),
+        ({}, ""),
+    ],
+)
+def test_a_request_is_never_the_branch_that_its_author_named(environ: dict[str, str], branch: str) -> None:
+    """A fork's branch may be called main; its run would be a baseline of everybody's."""
+    run = build.realistic(1)
+    assert night_of(load(run), judge_frames(load(run)), environ).branch == branch
+    assert night_of(load(run), judge_frames(load(run)), environ, branch="mine").branch == "mine"
