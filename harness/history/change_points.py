@@ -5,7 +5,8 @@ data"): the series is cut where the energy distance between both sides is larges
 is more than chance makes, and each side is searched again. It knows nothing about the noise, holds for tails and
 outliers as well as for means, and needs no level to be known: nights are few, uneven and not normal.
 
-Latencies are searched as logarithms, so that "10 % slower" weighs the same at 5 ms and at 500 ms.
+Latencies are searched as logarithms, so that "10 % slower" weighs the same at 5 ms and at 500 ms; a night's p95 and its
+median together, as one point of two figures.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def change_points(
     series: Sequence[float],
     *,
     chance: float = CHANCE,
+    medians: Sequence[float] | None = None,
     beside: Sequence[float] | None = None,
     least_ms: float = LEAST_MS,
     seed: int = 0,
@@ -57,22 +59,24 @@ def change_points(
     """Where positive figures, milliseconds, changed, the earliest first. The same series gives the same answer.
 
     :param chance: of a cut where nothing changed; a smaller one takes more permutations.
+    :param medians: of each night a second figure that chance moves less, searched with the first; only that is told.
     :param beside: of each night the factor that its figure owes to something else; it is searched without. A change is
         told that is large enough with it and without, and goes the same way.
     :param least_ms: what is smaller is not told.
     :raises ValueError: a figure is not positive and finite.
     """
     factors = [1.0] * len(series) if beside is None else beside
-    if len(factors) != len(series) or not all(math.isfinite(one) and one > 0 for one in (*series, *factors)):
+    figures = [series] if medians is None else [series, medians]
+    if any(len(one) != len(series) for one in (factors, *figures)) or not all(
+        math.isfinite(value) and value > 0 for one in (factors, *figures) for value in one
+    ):
         raise ValueError("latencies are positive and finite")
     if len(series) < 2 * LEAST_NIGHTS:
         return []
-    measured = np.asarray(series, dtype="float64")
-    by_itself = measured / np.asarray(factors, dtype="float64")
+    measured = np.asarray(figures, dtype="float64").T
+    by_itself = measured / np.asarray(factors, dtype="float64")[:, None]
     values = np.log(by_itself)
-    # Of the series' own: with one for all, a permutation that happens to be as strong would be so for every series of
-    # that length, and a step in its middle could never be told.
-    source = np.random.default_rng([seed, zlib.crc32(np.argsort(values, kind="stable").astype("<i8").tobytes())])
+    source = np.random.default_rng([seed, zlib.crc32(np.argsort(values[:, 0], kind="stable").astype("<i8").tobytes())])
     cuts: dict[int, float] = {}
     todo = [(0, len(values))]
     while todo:
@@ -85,7 +89,7 @@ def change_points(
         todo += [(first, first + at), (first + at, last)]
     return [
         change
-        for change, alone in zip(_levels(measured, cuts), _levels(by_itself, cuts), strict=True)
+        for change, alone in zip(_levels(measured[:, 0], cuts), _levels(by_itself[:, 0], cuts), strict=True)
         if _enough(change, least_ms) and _enough(alone, 0.0) and (change.ratio > 1) == (alone.ratio > 1)
     ]
 
@@ -106,7 +110,8 @@ def _levels(series: Floats, cuts: dict[int, float]) -> list[ChangePoint]:
 
 
 def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[int, float] | None:
-    """The best place of one stretch and the chance of its strength; None where it is no more than chance."""
+    """The best place of one stretch and the chance of its strength; None where it is no more than chance. values: a row
+    a night."""
     length = len(values)
     if length < 2 * LEAST_NIGHTS or float(np.ptp(values)) == 0.0:
         return None
@@ -120,9 +125,9 @@ def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[in
 
 
 def _best(values: Floats) -> tuple[int, float]:
-    """The cut with the largest scaled energy distance between both sides, and that distance."""
+    """The cut with the largest scaled energy distance between both sides, and that distance. values: a row a night."""
     length = len(values)
-    distance = np.abs(values[:, None] - values[None, :])
+    distance = np.sqrt(np.square(values[:, None, :] - values[None, :, :]).sum(axis=2))
     sums = np.zeros((length + 1, length + 1))
     sums[1:, 1:] = distance.cumsum(axis=0).cumsum(axis=1)
     n = np.arange(LEAST_NIGHTS, length - LEAST_NIGHTS + 1)

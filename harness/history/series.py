@@ -34,27 +34,31 @@ MOST_OF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One operation in one view. nights: those that have its p95; values: milliseconds."""
+    """One operation in one view. nights: those that have its p95; values: milliseconds. medians: likewise, None where a
+    night has none."""
 
     operation: str
     view: str
     nights: tuple[Night, ...]
     values: tuple[float, ...]
+    medians: tuple[float, ...] | None = None
 
     @staticmethod
     def of(nights: Sequence[Night]) -> list[Series]:
         """Every operation of these runs that has enough samples, in the order of its name. The runs have to be of one
         kind, the oldest first."""
-        found: dict[tuple[str, str], list[tuple[Night, float]]] = {}
+        found: dict[tuple[str, str], list[tuple[Night, float, float | None]]] = {}
         for night in of_one_speed([one for one in nights if one.complete]):
             for row in night.operations:
                 if row.p95 and row.samples >= LEAST_SAMPLES:
-                    found.setdefault((row.operation, row.view), []).append((night, row.p95))
-        return [
-            Series(*key, tuple(night for night, _ in rows), tuple(value for _, value in rows))
-            for key, rows in sorted(found.items())
-            if len(rows) >= 2 * LEAST_NIGHTS
-        ]
+                    found.setdefault((row.operation, row.view), []).append((night, row.p95, row.p50))
+        return [_series(*key, rows) for key, rows in sorted(found.items()) if len(rows) >= 2 * LEAST_NIGHTS]
+
+
+def _series(operation: str, view: str, rows: Sequence[tuple[Night, float, float | None]]) -> Series:
+    nights, values, _ = zip(*rows, strict=True)
+    medians = tuple(one for *_, one in rows if one)
+    return Series(operation, view, nights, values, medians if len(medians) == len(rows) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,10 @@ def changes(nights: Sequence[Night]) -> Changes:
         common = [_common(off, night.run_id, without=one.operation) for night in one.nights]
         beside = [value for value in common if value is not None]
         for change in change_points(
-            one.values, chance=share, beside=beside if len(beside) == len(one.values) else None
+            one.values,
+            chance=share,
+            medians=one.medians,
+            beside=beside if len(beside) == len(one.values) else None,
         ):
             before, after = _sides(one.nights, change.at)
             alone.append(Changed(one, change, explains(before, after, change.ratio)))
@@ -136,13 +143,15 @@ def _together(every: Sequence[Series], off: Mapping[str, Mapping[str, float]], c
 
 
 def _off(every: Sequence[Series]) -> dict[str, dict[str, float]]:
-    """By operation and run: by how much the logarithm of its p95 was off its own middle, the mean of its views."""
+    """By operation and run: by how much the logarithms of its p95 and median were off their own middles, the mean of
+    both and of its views."""
     found: dict[str, dict[str, list[float]]] = {}
     for one in every:
-        logs = [math.log(value) for value in one.values]
-        middle = median(logs)
-        for night, value in zip(one.nights, logs, strict=True):
-            found.setdefault(one.operation, {}).setdefault(night.run_id, []).append(value - middle)
+        for values in (one.values, one.medians or ()):
+            logs = [math.log(value) for value in values]
+            middle = median(logs) if logs else 0.0
+            for night, value in zip(one.nights, logs, strict=False):
+                found.setdefault(one.operation, {}).setdefault(night.run_id, []).append(value - middle)
     return {operation: {run_id: fmean(views) for run_id, views in of.items()} for operation, of in found.items()}
 
 

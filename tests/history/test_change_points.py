@@ -35,10 +35,24 @@ def energy(values: Sequence[float], cut: int) -> float:
 
 @given(st.lists(st.floats(-5, 5), min_size=2 * LEAST_NIGHTS, max_size=20))
 def test_the_best_cut_is_that_of_the_definition(values: list[float]) -> None:
-    at, strength = _best(np.array(values))
+    at, strength = _best(np.array(values)[:, None])
     found = {cut: energy(values, cut) for cut in range(LEAST_NIGHTS, len(values) - LEAST_NIGHTS + 1)}
     assert strength == pytest.approx(max(found.values()), abs=1e-9)
     assert found[at] == pytest.approx(strength, abs=1e-9)
+
+
+def test_two_figures_of_a_night_are_one_point_and_tell_a_step_that_one_alone_does_not() -> None:
+    """Matteson and James 2014 with the Euclidean distance: a p95 off by a tenth by chance, a median by a twentieth."""
+    alone = together = 0
+    for seed in range(12):
+        source = random.Random(seed)
+        p95, p50 = (nights(source, 24, {12: 1.25}, noise=noise) for noise in (0.13, 0.05))
+        alone += bool(change_points(p95, chance=0.001))
+        together += any(abs(one.at - 12) <= 2 for one in change_points(p95, medians=p50, chance=0.001))
+    assert alone <= 8
+    assert together == 12
+    level = nights(random.Random(1), 24, {}, noise=0.01)
+    assert change_points(level, medians=nights(random.Random(2), 24, {12: 2.0})) == [], "only the first is told"
 
 
 def test_nothing_changed_is_rarely_a_change() -> None:
