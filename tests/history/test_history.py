@@ -364,3 +364,49 @@ def test_a_request_is_never_the_branch_that_its_author_named(environ: dict[str, 
     run = build.realistic(1)
     assert night_of(load(run), judge_frames(load(run)), environ).branch == branch
     assert night_of(load(run), judge_frames(load(run)), environ, branch="mine").branch == "mine"
+
+
+@pytest.mark.parametrize(("slow", "code"), [(1.0, 70), (4.0, 10)])
+def test_a_file_that_cannot_be_written_hides_no_verdict(
+    slow: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk, or here something in the way: what can be written is, and the run is remembered."""
+    from harness.cli.judging import judge
+
+    folder = build.save(build.realistic(1, slow=slow), tmp_path / "run")
+    (folder / "junit.xml" / "in the way").mkdir(parents=True)
+    with pytest.raises((SystemExit, HarnessError)) as left:
+        judge(folder, html=False, history=tmp_path / "h.db")
+    assert getattr(left.value, "exit_code", getattr(left.value, "code", None)) == code
+    said = capsys.readouterr()
+    assert said.out.startswith(f"verdict: {'PASS' if slow == 1.0 else 'FAIL'}")
+    assert "cannot write junit.xml" in said.err + str(left.value)
+    assert (folder / "summary.md").is_file()
+    assert json.loads((folder / VERDICT).read_text(encoding="utf-8"))["exit_code"] == (0 if slow == 1.0 else 10)
+    with HistoryStore(tmp_path / "h.db", make=False) as store:
+        assert len(store.nights()) == 1
+
+
+def test_changes_stand_in_the_summary_of_a_step_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history is merged from wherever: its words neither mention anybody nor run anything."""
+    summary = tmp_path / "summary"
+    for name, value in {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}.items():
+        monkeypatch.setenv(name, value)
+    words = "@team <img src=x> `x` | #12 \n::error::no"
+    nights = [
+        night(
+            number,
+            target=words,
+            operations=(
+                OperationFigures(operation=words, view="server", samples=900, p95=(150.0 if number >= 15 else 100.0)),
+            ),
+        )
+        for number in range(30)
+    ]
+    said = run(filled(tmp_path / "h.db", *nights), "changes").output
+    assert "\n::error" not in said
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("### Since when is what slower?\n")
+    assert "since 2026-01-16" in text
+    assert not any(sign in text for sign in ("@team", "<img", " | ", "#12", "`x`", "\n::"))
+    assert text.count("\n- ") == 1
