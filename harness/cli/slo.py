@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from harness.cli.arguments import OutFile
+from harness.core.counted import counted
+from harness.core.visible import visible
 
 
 @click.group()
@@ -55,4 +57,4 @@ def export(
         click.echo(text, nl=False)
     else:
         path.write_text(text, encoding="utf-8")
-        click.echo(f"{len(found)} promises: {path}", err=True)
+        click.echo(visible(f"{counted(len(found), 'promise')}: {path}"), err=True)
