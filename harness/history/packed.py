@@ -7,6 +7,7 @@ A runner in CI keeps nothing but a cache; with the archive inside, the history i
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -59,7 +60,7 @@ def unpack(run_id: str, packed: bytes, out: Path) -> Path:
                 raise _damaged(run_id)
             folder.mkdir(parents=True, exist_ok=True)
             for name in archive.namelist():
-                (folder / name).write_bytes(archive.read(name))
+                _lay(folder / name, archive.read(name))
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         raise _damaged(run_id) from error
     except OSError as error:
@@ -69,6 +70,15 @@ def unpack(run_id: str, packed: bytes, out: Path) -> Path:
             remedy="free some space, or name another folder with --out",
         ) from error
     return folder
+
+
+def _lay(path: Path, data: bytes) -> None:
+    """Whole or not at all, and not anew: another run beside this one may be reading it."""
+    if path.is_file() and path.stat().st_size == len(data):
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)
 
 
 def _damaged(run_id: str) -> UsageError:

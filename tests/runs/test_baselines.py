@@ -160,6 +160,24 @@ def test_a_damaged_record_is_refused_before_anything_is_sent(tmp_path: Path) -> 
             unpack(run_id, bytes_, tmp_path)
 
 
+def test_what_is_laid_out_already_stays_for_whoever_reads_it(tmp_path: Path) -> None:
+    """Two runs with one --out have the same baselines; a half of one, of a run that was killed, is made whole."""
+    packed = pack(build.save(build.realistic(1), tmp_path / "run"))
+    assert packed is not None
+    folder = unpack("x-1", packed, tmp_path)
+    latency = folder / "latency.parquet"
+    before = latency.stat()
+    unpack("x-1", packed, tmp_path)
+    assert (latency.stat().st_ino, latency.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    whole = latency.read_bytes()
+    with latency.open("rb") as reader:
+        latency.write_bytes(whole[:100])
+        unpack("x-1", packed, tmp_path)
+        assert latency.read_bytes() == whole
+        assert len(reader.read()) == 100, "who has it open keeps what it was"
+    assert not list(folder.glob(".*"))
+
+
 def test_a_record_without_its_latencies_is_not_kept(tmp_path: Path) -> None:
     folder = build.save(build.realistic(1), tmp_path / "run")
     (folder / "latency.parquet").unlink()
