@@ -28,8 +28,10 @@ LEAST_SAMPLES = 60
 """Of a run, for its p95 to be a figure of the series."""
 FEWEST_OTHERS = 5
 """Operations beside one, for their middle to be what a night did to all of them."""
-MOST_OF = 0.5
-"""Of the operations have to have moved with the middle, for a change to be one of all."""
+MOST_OF, FEWEST = 0.5, 3
+"""Of the operations more than that share, and so many, have to have moved for a change to be one of all."""
+NEAR = 2
+"""Nights by which dates of one change differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Series:
     nights: tuple[Night, ...]
     values: tuple[float, ...]
     medians: tuple[float, ...] | None = None
+
+    def only(self, places: Sequence[int]) -> Series:
+        """Those nights of it."""
+        medians = None if self.medians is None else tuple(self.medians[place] for place in places)
+        nights = tuple(self.nights[place] for place in places)
+        return Series(self.operation, self.view, nights, tuple(self.values[place] for place in places), medians)
 
     @staticmethod
     def of(nights: Sequence[Night]) -> list[Series]:
@@ -110,18 +118,53 @@ def changes(nights: Sequence[Night]) -> Changes:
     off = _off(every)
     share = CHANCE / max(1, len(every) + 1)
     alone = []
-    for one in every:
-        common = [_common(off, night.run_id, without=one.operation) for night in one.nights]
-        beside = [value for value in common if value is not None]
-        for change in change_points(
-            one.values,
-            chance=share,
-            medians=one.medians,
-            beside=beside if len(beside) == len(one.values) else None,
-        ):
+    for series in every:
+        one, beside = _beside(series, off)
+        for change in change_points(one.values, chance=share, medians=one.medians, beside=beside):
             before, after = _sides(one.nights, change.at)
             alone.append(Changed(one, change, explains(before, after, change.ratio)))
-    return Changes(tuple(alone), tuple(_together(every, off, share)))
+    return _gathered(alone, _together(every, off, share), nights, len(off))
+
+
+def _beside(one: Series, off: Mapping[str, Mapping[str, float]]) -> tuple[Series, list[float] | None]:
+    """A series in those nights whose others tell what the night did, and what that was; all of it, and None, where too
+    few do."""
+    common = [_common(off, night.run_id, without=one.operation) for night in one.nights]
+    told = [place for place, value in enumerate(common) if value is not None]
+    if len(told) < max(2 * LEAST_NIGHTS, len(common) // 2):
+        return one, None
+    return one.only(told), [value for value in common if value is not None]
+
+
+def _gathered(alone: Sequence[Changed], together: Sequence[Together], nights: Sequence[Night], asked: int) -> Changes:
+    """Most operations by like factors from about the same night on are told together also where they are too few to
+    have a middle, or the machine is felt by some more than by others."""
+    place = {night.run_id: number for number, night in enumerate(nights)}
+
+    def of_one_date(one: Changed, other: Changed | Together) -> bool:
+        return abs(place[one.first.run_id] - place[other.first.run_id]) <= NEAR
+
+    found = list(together)
+    left = [
+        one
+        for one in alone
+        if not any(of_one_date(one, other) and _like(one.change.ratio, other.ratio) for other in together)
+    ]
+    for seed in tuple(left):
+        like = [one for one in left if of_one_date(one, seed) and _like(one.change.ratio, seed.change.ratio)]
+        operations = {one.series.operation for one in like}
+        if seed in like and len(operations) >= FEWEST and len(operations) > MOST_OF * asked:
+            left = [one for one in left if one not in like]
+            middle = math.exp(median(math.log(one.change.ratio) for one in like))
+            before, after = _sides(seed.series.nights, seed.change.at)
+            why = explains(before, after, middle)
+            found.append(Together(seed.last, seed.first, middle, len(operations), asked, why))
+    return Changes(tuple(left), tuple(sorted(found, key=lambda one: place[one.first.run_id])))
+
+
+def _like(ratio: float, other: float) -> bool:
+    """Up to twice as far the same way, in logarithms."""
+    return 0.5 <= math.log(ratio) / math.log(other) <= 2.0
 
 
 def _together(every: Sequence[Series], off: Mapping[str, Mapping[str, float]], chance: float) -> list[Together]:

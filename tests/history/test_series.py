@@ -133,6 +133,26 @@ def test_what_is_small_is_no_change_however_sure(level_ms: float, factor: float)
     assert changes(small).alone == ()
 
 
+@pytest.mark.parametrize("operations", [3, 4, 5, 6])
+def test_most_of_a_few_at_once_are_told_together_and_one_of_them_by_name(operations: int) -> None:
+    """Too few to have a middle: each is dated, and then they are one change."""
+    found = changes(nights(30, lambda night, one: 1.25 + 0.05 * one if night >= 15 else 1.0, operations=operations))
+    assert found.alone == ()
+    (together,) = found.together
+    assert together.moved == together.asked == operations
+    single = changes(nights(30, from_night(15, 1.4, 1), operations=operations))
+    assert ([one.series.operation for one in single.alone], single.together) == (["op01"], ())
+
+
+def test_a_night_in_which_the_others_were_too_short_is_left_out_of_one_that_is_asked_beside_them() -> None:
+    short = nights(30, from_night(15, 1.3, 3), of_a_night=0.1)
+    few = short[20].operations[3:4]
+    short[20] = short[20].model_copy(update={"operations": few})
+    (found,) = changes(short).alone
+    assert (found.series.operation, len(found.series.nights)) == ("op03", 29)
+    assert "r0020" not in {night.run_id for night in found.series.nights}
+
+
 def test_few_operations_have_no_middle_and_a_canary_that_moved_is_a_doubt() -> None:
     machine = {"canary": lambda night: 34.5 if night >= 15 else 30.0, "operations": 3}
     (found,) = changes(nights(30, from_night(15, 1.35, 1), **machine)).alone  # type: ignore[arg-type]
