@@ -50,7 +50,12 @@ def explains(before: Sequence[Night], after: Sequence[Night], ratio: float) -> s
     size = abs(math.log(most))
     if size < math.log(MOVED) or abs(math.log(ratio)) > GROWS * size:
         return ""
-    return f"{most:.2f} times as slow since, by its canary"
+    percent = abs(most - 1) * 100
+    return (
+        f"slower since (its canary takes {percent:.0f} % longer)"
+        if most > 1
+        else f"faster since (its canary takes {percent:.0f} % less)"
+    )
 
 
 def _middle(nights: Sequence[Night]) -> Canary:
