@@ -76,7 +76,8 @@ class Promise:
 
 def promises(slos: tuple[Slo, ...], metrics: Metrics) -> tuple[list[Promise], list[str]]:
     """Those that can be asked, and why others cannot, in words."""
-    found, left = [], []
+    found: list[Promise] = []
+    left: list[str] = []
     for slo in slos:
         promise = _latency(slo, metrics) if isinstance(slo, LatencySlo) else _share(slo, metrics)
         if isinstance(promise, str):
