@@ -76,7 +76,7 @@ def _told(one: Changed) -> str:
     if first.commit and last_before.commit and first.commit != last_before.commit:
         commits = f", between commits {last_before.commit[:10]} and {first.commit[:10]}"
     rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}"
-    doubt = f"; doubtful: the machine is {one.doubt}" if one.doubt else ""
+    doubt = f"; doubtful: {one.doubt}" if one.doubt else ""
     return f"slower since the run of {first.started_at[:10]} ({rise}{commits}){doubt}"
 
 

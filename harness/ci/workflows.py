@@ -75,7 +75,11 @@ def secrets_of(target: Mapping[str, Any]) -> tuple[str, ...]:
 def written(system: str, project: Project) -> dict[PurePosixPath, str]:
     """Path and text of each file. :raises UsageError: a name that a workflow cannot hold."""
     if not _BRANCH.fullmatch(project.branch):
-        raise UsageError(f"{project.branch!r:.80} is no name of a branch", where="--branch", remedy="for example: main")
+        raise UsageError(
+            f"the branch {project.branch!r:.80} cannot be written into a workflow",
+            where="--branch",
+            remedy="letters, digits, and . _ / - alone: what else it may hold is a pattern there, or a shell's sign",
+        )
     if any("\n" in line for line in (*project.install, project.target, project.preview)):
         raise UsageError("a line break inside an option", where="--install, --target", remedy="one line each")
     for path in (project.target, project.preview):

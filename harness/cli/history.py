@@ -11,7 +11,7 @@ import click
 
 from harness.cli.arguments import RunFolder
 from harness.core.counted import counted
-from harness.core.visible import visible
+from harness.core.visible import in_json, visible
 
 if TYPE_CHECKING:
     from harness.history.model import Night
@@ -238,7 +238,7 @@ def export(path: Path) -> None:
 
     with HistoryStore(path, make=False) as store:
         for night in store.nights():
-            click.echo(night.model_dump_json())
+            click.echo(in_json(night.model_dump_json()))
 
 
 def _p95(night: Night, operation: str, view: str) -> float | None:

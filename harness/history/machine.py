@@ -1,4 +1,4 @@
-"""The machine that nights were made on, by its canary: of one speed, and whether it changed with the figures. (pure)
+"""What nights were made with: the machine, by its canary, and the harness. Of one speed, and whether it changed. (pure)
 
 The canary is a fixed piece of work before and after each run (`harness.run.canary`). A night without one is taken for a
 night on the usual machine.
@@ -18,6 +18,8 @@ MOVED = 1.10
 """Between two stretches of nights: less is no other machine."""
 GROWS = 4
 """A machine that is slower by x is taken to make an operation slower by up to x to this: queues grow faster."""
+NEAR = 2
+"""Nights by which dates of one change differ."""
 NOW = 8
 """The newest nights whose middle is the machine as it is now."""
 
@@ -40,9 +42,13 @@ def of_one_speed(nights: Sequence[Night]) -> list[Night]:
     return [night for night in nights if same(canary(night), (cpu, loopback))]
 
 
-def explains(before: Sequence[Night], after: Sequence[Night], ratio: float) -> str:
-    """Why the machine may have made that figures went by `ratio` from some nights to others, for a sentence that begins
-    with `the machine is`; empty where it cannot have."""
+def doubts(before: Sequence[Night], after: Sequence[Night], ratio: float) -> str:
+    """What else than the target may have made that figures went by `ratio` from some nights to those after them, as a
+    clause; empty where nothing is known."""
+    return "; ".join(filter(None, (_machine(before, after, ratio), _harness(before[-NEAR:], after[:NEAR]))))
+
+
+def _machine(before: Sequence[Night], after: Sequence[Night], ratio: float) -> str:
     pairs = zip(_middle(before), _middle(after), strict=True)
     moves = [now / then for then, now in pairs if now and then]
     towards = [one for one in moves if (one > 1) == (ratio > 1)]
@@ -52,10 +58,16 @@ def explains(before: Sequence[Night], after: Sequence[Night], ratio: float) -> s
         return ""
     percent = abs(most - 1) * 100
     return (
-        f"slower since (its canary takes {percent:.0f} % longer)"
+        f"the machine is slower since (its canary takes {percent:.0f} % longer)"
         if most > 1
-        else f"faster since (its canary takes {percent:.0f} % less)"
+        else f"the machine is faster since (its canary takes {percent:.0f} % less)"
     )
+
+
+def _harness(before: Sequence[Night], after: Sequence[Night]) -> str:
+    """Who measures otherwise finds something else. Of the nights next to a date, which is a night or two off."""
+    versions = dict.fromkeys(night.harness for night in (*before, *after) if night.harness)
+    return f"the harness is another since ({', then '.join(versions)})" if len(versions) > 1 else ""
 
 
 def _middle(nights: Sequence[Night]) -> Canary:

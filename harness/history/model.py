@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
+def storable(text: str) -> str:
+    """What the environment or a command line gave, which may hold bytes that are no UTF-8: those as their escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class OperationFigures(BaseModel):
     """One operation in one view, over the measure phase. Milliseconds; null: the percentile falls on a failure."""
 
@@ -40,6 +45,11 @@ class Night(BaseModel):
     canary_cpu_ms: float | None = None  # of fixed work on the machine, the slower of before and after
     canary_loopback_us: float | None = None
     operations: tuple[OperationFigures, ...] = ()
+
+    @field_validator("commit", "branch", mode="before")
+    @classmethod
+    def _storable(cls, text: object) -> object:
+        return storable(text) if isinstance(text, str) else text
 
     @field_validator("started_at")
     @classmethod

@@ -6,7 +6,8 @@ A night is dated for what it says of a build, so what the machine does is kept o
 - What all operations of a night have in common is the night, and none of them: each figure is divided by the middle
   factor by which the other operations were off in that night. Where that factor itself changed, it is told once, of
   all of them together (`Together`): a machine, a network, or a build that slows whatever passes through it.
-- Where the canary changed with an operation, and can have made it, the change is told as doubtful.
+- Where the canary changed with an operation, and can have made it, or the harness is another one, the change is told
+  as doubtful.
 - Less than 10 % or 5 ms is no change (`harness.history.change_points`).
 
 Many operations are asked at once. So that nights in which nothing changed are accused as rarely as one operation alone
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from harness.history.change_points import CHANCE, LEAST_NIGHTS, ChangePoint, change_points
-from harness.history.machine import NOW, explains, of_one_speed
+from harness.history.machine import NEAR, NOW, doubts, of_one_speed
 from harness.history.model import Night
 
 LEAST_SAMPLES = 60
@@ -30,8 +31,6 @@ FEWEST_OTHERS = 5
 """Operations beside one, for their middle to be what a night did to all of them."""
 MOST_OF, FEWEST = 0.5, 3
 """Of the operations more than that share, and so many, have to have moved for a change to be one of all."""
-NEAR = 2
-"""Nights by which dates of one change differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def _series(operation: str, view: str, rows: Sequence[tuple[Night, float, float 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One change of one operation. doubt: why the machine may have made it; empty where it cannot have."""
+    """One change of one operation. doubt: what else than the target may have made it; empty where nothing is known."""
 
     series: Series
     change: ChangePoint
@@ -91,14 +90,14 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Together:
     """A change that most operations have in common. ratio: of their middle. moved of asked operations went with it.
-    machine: as `Changed.doubt`."""
+    doubt: as `Changed.doubt`."""
 
     last: Night
     first: Night
     ratio: float
     moved: int
     asked: int
-    machine: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def changes(nights: Sequence[Night]) -> Changes:
         one, beside = _beside(series, off)
         for change in change_points(one.values, chance=share, medians=one.medians, beside=beside):
             before, after = _sides(one.nights, change.at)
-            alone.append(Changed(one, change, explains(before, after, change.ratio)))
+            alone.append(Changed(one, change, doubts(before, after, change.ratio)))
     return _gathered(alone, _together(every, off, share), nights, len(off))
 
 
@@ -157,7 +156,7 @@ def _gathered(alone: Sequence[Changed], together: Sequence[Together], nights: Se
             left = [one for one in left if one not in like]
             middle = math.exp(median(math.log(one.change.ratio) for one in like))
             before, after = _sides(seed.series.nights, seed.change.at)
-            why = explains(before, after, middle)
+            why = doubts(before, after, middle)
             found.append(Together(seed.last, seed.first, middle, len(operations), asked, why))
     return Changes(tuple(left), tuple(sorted(found, key=lambda one: place[one.first.run_id])))
 
@@ -180,8 +179,8 @@ def _together(every: Sequence[Series], off: Mapping[str, Mapping[str, float]], c
         part = math.sqrt(change.ratio)  # half of the way, in logarithms
         moved = sum(one >= part if change.ratio > 1 else one <= part for one in ratios)
         if moved > MOST_OF * len(ratios):
-            machine = explains(before, after, change.ratio)
-            found.append(Together(before[-1], after[0], change.ratio, moved, len(ratios), machine))
+            doubt = doubts(before, after, change.ratio)
+            found.append(Together(before[-1], after[0], change.ratio, moved, len(ratios), doubt))
     return found
 
 

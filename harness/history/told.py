@@ -15,7 +15,7 @@ def named(one: Changed) -> str:
 def of_one(one: Changed) -> str:
     """Since when an operation is another, between which runs and commits."""
     change = one.change
-    doubt = f"; doubtful: the machine is {one.doubt}" if one.doubt else ""
+    doubt = f"; doubtful: {one.doubt}" if one.doubt else ""
     return (
         f"since {one.first.started_at[:16]}: {change.after:,.1f} ms instead of {change.before:,.1f} ms"
         f" ({(change.ratio - 1) * 100:+.0f} %); {_between(one.last, one.first)};"
@@ -26,8 +26,8 @@ def of_one(one: Changed) -> str:
 def of_all(one: Together) -> str:
     """Since when most operations are others, and whose doing that may be."""
     why = (
-        f"the machine is {one.machine}"
-        if one.machine
+        one.doubt
+        if one.doubt
         else "the canary did not change: the target, the network to it, or a build that slows what all of them pass"
     )
     return (

@@ -18,7 +18,7 @@ from harness.core.profile import Profile
 from harness.core.tables import MANIFEST
 from harness.core.target import Target
 from harness.history.choose import Wanted, choose
-from harness.history.model import Night
+from harness.history.model import Night, storable
 from harness.history.packed import unpack
 from harness.history.store import HistoryStore
 from harness.record.likeness import differences
@@ -100,7 +100,7 @@ def _branch(path: Path) -> str | None:
                 where="--baseline",
                 remedy=f"for example {BRANCH}{MAIN}; nothing was sent",
             )
-        return branch
+        return storable(branch)
     return MAIN if str(path) == MAIN and not (path / MANIFEST).is_file() else None
 
 

@@ -21,7 +21,7 @@ from harness.cli import cli
 from harness.core.errors import HarnessError, UsageError
 from harness.history.change_points import change_points
 from harness.history.choose import COUNT, WITH
-from harness.history.model import Night, OperationFigures
+from harness.history.model import Night, OperationFigures, storable
 from harness.history.store import RECORDS_KEPT, HistoryStore
 from reports.frames import load
 from reports.night import night_of
@@ -336,6 +336,18 @@ def test_a_history_that_cannot_be_written_changes_no_verdict(
         judge(folder, html=False, history=broken)
     assert left.value.code == 0
     assert f"harness history add {folder}" in capsys.readouterr().err
+
+
+def test_a_branch_whose_name_is_no_utf_8_is_kept_and_found(tmp_path: Path) -> None:
+    """Latin-1, as the operating system hands it over; and signs that turn a line around."""
+    name = os.fsdecode("café".encode("latin-1"))
+    run_ = build.realistic(1)
+    kept = night_of(load(run_), judge_frames(load(run_)), {"GIT_BRANCH": name, "GIT_COMMIT": "\u202eabc"})
+    path = filled(tmp_path / "h.db", kept.model_copy(update={"run_id": "r1"}))
+    with HistoryStore(path) as store:
+        (found,) = store.nights()
+    assert found.branch == storable(name) == "caf\\udce9"
+    assert "\u202e" not in run(path, "list").output + run(path, "export").output
 
 
 @pytest.mark.parametrize(

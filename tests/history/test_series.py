@@ -80,14 +80,14 @@ def test_neighbours_that_come_and_stay_are_the_machine_and_no_operation(seed: in
     assert (together.last.run_id, together.first.run_id) == ("r0009", "r0010")
     assert (together.moved, together.asked) == (MANY, MANY)
     assert "the machine is slower since (its canary takes" in told.of_all(together)
-    assert 15 <= int(together.machine.split()[5]) <= 25
+    assert 15 <= int(together.doubt.split()[8]) <= 25
 
 
 def test_what_all_have_in_common_is_told_once_where_the_canary_stays() -> None:
     found = changes(nights(24, from_night(12, 1.25)))
     assert found.alone == ()
     (together,) = found.together
-    assert together.machine == ""
+    assert together.doubt == ""
     assert "16 of 16 operations together since 2026-01-13" in told.of_all(together)
     assert "a build that slows what all of them pass" in told.of_all(together)
 
@@ -161,6 +161,16 @@ def test_few_operations_have_no_middle_and_a_canary_that_moved_is_a_doubt() -> N
     assert certain.doubt == "", "more than such a machine can make"
     (faster,) = changes(nights(30, from_night(15, 0.7, 1), **machine)).alone  # type: ignore[arg-type]
     assert faster.doubt == "", "a slower machine makes nothing faster"
+
+
+@pytest.mark.parametrize(("since", "doubted"), [(15, True), (16, True), (20, False)])
+def test_another_harness_since_the_same_night_is_a_doubt(since: int, doubted: bool) -> None:
+    made = [
+        one.model_copy(update={"harness": "0.2.0" if number >= since else "0.1.0"})
+        for number, one in enumerate(nights(30, from_night(15, 1.4, 3)))
+    ]
+    (found,) = changes(made).alone
+    assert ("the harness is another since (0.1.0, then 0.2.0)" in told.of_one(found)) == doubted
 
 
 def test_nights_of_one_build_are_rarely_dated() -> None:

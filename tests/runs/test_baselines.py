@@ -84,6 +84,28 @@ def test_nothing_is_started_for_a_baseline_that_is_not_there(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("kind", ["below a file", "a folder", "no history", "of another"])
+def test_nothing_is_started_for_a_history_that_cannot_be_kept(kind: str, tmp_path: Path) -> None:
+    """It would only be said after the night."""
+    path = tmp_path / "h.db"
+    if kind == "below a file":
+        path.touch()
+        path = path / "h.db"
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "no history":
+        path.write_bytes(b"no database, but long enough to be taken for one " * 50)
+    else:
+        with sqlite3.connect(path) as database:
+            database.execute("create table bookings (id)")
+        database.close()
+    out = tmp_path / "runs"
+    found = CliRunner().invoke(cli, ["run", "smoke", "--history", str(path), "--out", str(out)])
+    assert isinstance(found.exception, HarnessError), found.output
+    assert found.exception.exit_code == 2, str(found.exception)
+    assert not out.exists()
+
+
 def remembered(history: Path, folder: Path, **changes: Any) -> None:
     """As `harness run --history` does, and then the run directory is gone, as on a CI machine."""
     run = load(open_run(folder).checked())
