@@ -74,7 +74,7 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
         click.echo(
             visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
         )
-    click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed")
+    click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed; times are UTC")
     for line in flaky(nights):
         click.echo(visible(line))
 

@@ -115,27 +115,32 @@ def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[in
     length = len(values)
     if length < 2 * LEAST_NIGHTS or float(np.ptp(values)) == 0.0:
         return None
-    at, strength = _best(values)
+    distance, before = _distances(values), np.tri(length, k=-1)
+    at, strength = _best(distance, before)
     as_strong, permutations = 1, max(PERMUTATIONS, math.ceil(2 / chance) - 1)
     for done in range(permutations):
-        as_strong += _best(source.permutation(values))[1] >= strength
+        order = source.permutation(length)
+        as_strong += _best(distance[order][:, order], before)[1] >= strength
         if as_strong > chance * (permutations + 1) and done >= 19:
             return None  # chance does it too often already
     return at, as_strong / (permutations + 1)
 
 
-def _best(values: Floats) -> tuple[int, float]:
-    """The cut with the largest scaled energy distance between both sides, and that distance. values: a row a night."""
-    length = len(values)
-    distance = np.sqrt(np.square(values[:, None, :] - values[None, :, :]).sum(axis=2))
-    sums = np.zeros((length + 1, length + 1))
-    sums[1:, 1:] = distance.cumsum(axis=0).cumsum(axis=1)
+def _distances(values: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.square(values[:, None, :] - values[None, :, :]).sum(axis=2)))
+
+
+def _best(distance: Floats, before: Floats) -> tuple[int, float]:
+    """The cut with the largest scaled energy distance between both sides, and that distance. distance: of each night to
+    each; before: 1 where a night (column) comes before another (row), else 0."""
+    length = len(distance)
     n = np.arange(LEAST_NIGHTS, length - LEAST_NIGHTS + 1)
     m = length - n
-    within_first = sums[n, n] / 2
-    within_last = (sums[length, length] - 2 * sums[n, length] + sums[n, n]) / 2
-    between = sums[n, length] - sums[n, n]
-    energy = 2 * between / (n * m) - 2 * within_first / (n * (n - 1)) - 2 * within_last / (m * (m - 1))
+    all_of_first = distance.sum(axis=1).cumsum()
+    first = 2 * np.einsum("ij,ij->i", distance, before).cumsum()[n - 1]
+    between = all_of_first[n - 1] - first
+    last = all_of_first[-1] - first - 2 * between
+    energy = 2 * between / (n * m) - first / (n * (n - 1)) - last / (m * (m - 1))
     scaled = energy * n * m / length
     best = int(np.argmax(scaled))
     return int(n[best]), float(scaled[best])

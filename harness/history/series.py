@@ -25,6 +25,8 @@ from harness.history.change_points import CHANCE, LEAST_NIGHTS, ChangePoint, cha
 from harness.history.machine import NEAR, NOW, doubts, of_one_speed
 from harness.history.model import Night
 
+MOST = 180
+"""Nights that are asked: half a year. Permuting takes time with their square."""
 LEAST_SAMPLES = 60
 """Of a run, for its p95 to be a figure of the series."""
 FEWEST_OTHERS = 5
@@ -112,7 +114,8 @@ class Changes:
 
 
 def changes(nights: Sequence[Night]) -> Changes:
-    """Every change of every operation over runs of one kind, the oldest first."""
+    """Every change of every operation over runs of one kind, the oldest first; of many the newest are asked."""
+    nights = nights[-MOST:]
     every = Series.of(nights)
     off = _off(every)
     share = CHANCE / max(1, len(every) + 1)

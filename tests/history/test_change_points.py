@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.history.change_points import LEAST_NIGHTS, _best, change_points
+from harness.history.change_points import LEAST_NIGHTS, _best, _distances, change_points
 
 
 def nights(source: random.Random, count: int, levels: dict[int, float], noise: float = 0.06) -> list[float]:
@@ -35,7 +35,7 @@ def energy(values: Sequence[float], cut: int) -> float:
 
 @given(st.lists(st.floats(-5, 5), min_size=2 * LEAST_NIGHTS, max_size=20))
 def test_the_best_cut_is_that_of_the_definition(values: list[float]) -> None:
-    at, strength = _best(np.array(values)[:, None])
+    at, strength = _best(_distances(np.array(values)[:, None]), np.tri(len(values), k=-1))
     found = {cut: energy(values, cut) for cut in range(LEAST_NIGHTS, len(values) - LEAST_NIGHTS + 1)}
     assert strength == pytest.approx(max(found.values()), abs=1e-9)
     assert found[at] == pytest.approx(strength, abs=1e-9)
