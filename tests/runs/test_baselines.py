@@ -244,6 +244,26 @@ def test_one_damaged_record_of_a_history_costs_no_night(tmp_path: Path) -> None:
     assert found.notes[-1].startswith("Compared with nothing")
 
 
+def test_a_run_of_another_target_is_no_baseline_though_both_are_called_staging(tmp_path: Path) -> None:
+    """The newest in one --out may be of another deployment: its figures accuse, or excuse, this one's."""
+    theirs = night(tmp_path, 5, target_environment="staging", target_name="theirs")
+    found = opened(LAST, tmp_path, build.profile(), "staging", target="mine")
+    assert found.folders == ()
+    assert found.notes[0].startswith("Compared with nothing")
+    with pytest.raises(UsageError, match="ran against 'theirs', this run 'mine'"):
+        opened((theirs,), tmp_path, build.profile(), "staging", target="mine")
+    mine = night(tmp_path, 4, target_environment="staging", target_name="mine")
+    assert opened(LAST, tmp_path, build.profile(), "staging", target="mine").folders == (mine,)
+
+
+def test_a_baseline_that_another_harness_measured_is_one_and_said(tmp_path: Path) -> None:
+    older = night(tmp_path, 1, versions={"harness": "0.0.9"})
+    found = opened((older,), tmp_path, build.profile(), "sandbox")
+    assert found.folders == (older,)
+    (note,) = found.notes
+    assert note.startswith("The baseline was measured by harness 0.0.9, this run by ")
+
+
 def test_a_folder_called_main_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many projects have one, and the written workflow says `--baseline main`. A run of that name is a run."""
     monkeypatch.chdir(tmp_path)
