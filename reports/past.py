@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.history.model import Night
-from harness.history.series import Changed, Changes, changes
+from harness.history.series import Changed, Changes, Together, changes
 from reports.text import ms, percent, plural
 
 SHOWN = 30
@@ -55,7 +55,10 @@ class Past:
     def since(self, operation: str, view: str) -> str:
         """Since which run it is slower, and between which commits that came; empty where nothing changed upwards."""
         slower = [one for one in self._changes.of(operation, view) if one.change.ratio > 1]
-        return _told(slower[-1]) if slower else ""
+        if slower:
+            return _told(slower[-1])
+        every = [one for one in self._changes.together if one.ratio > 1 and operation in one.operations]
+        return _told_of_all(every[-1]) if every and self._found(operation, view) else ""
 
     @cached_property
     def _changes(self) -> Changes:
@@ -71,13 +74,25 @@ class Past:
 
 
 def _told(one: Changed) -> str:
-    first, last_before, change = one.first, one.last, one.change
-    commits = ""
-    if first.commit and last_before.commit and first.commit != last_before.commit:
-        commits = f", between commits {last_before.commit[:10]} and {first.commit[:10]}"
-    rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}"
-    doubt = f"; doubtful: {one.doubt}" if one.doubt else ""
-    return f"slower since the run of {first.started_at[:10]} ({rise}{commits}){doubt}"
+    change = one.change
+    rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}{_commits(one.last, one.first)}"
+    return f"slower since the run of {one.first.started_at[:10]} ({rise}){_doubtful(one.doubt)}"
+
+
+def _told_of_all(one: Together) -> str:
+    rise = f"+{percent(one.ratio - 1, 0)} in their middle{_commits(one.last, one.first)}"
+    most = f"{len(one.operations)} of {plural(one.asked, 'operation')}"
+    return f"slower since the run of {one.first.started_at[:10]}, as {most} are ({rise}){_doubtful(one.doubt)}"
+
+
+def _commits(last: Night, first: Night) -> str:
+    if not (first.commit and last.commit and first.commit != last.commit):
+        return ""
+    return f", between commits {last.commit[:10]} and {first.commit[:10]}"
+
+
+def _doubtful(doubt: str) -> str:
+    return f"; doubtful: {doubt}" if doubt else ""
 
 
 def past_of(nights: Sequence[Night], this: Night) -> Past | None:

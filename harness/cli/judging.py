@@ -12,7 +12,7 @@ import click
 from harness.cli.arguments import HttpUrl, OutFile, RunFolder
 from harness.cli.history import remember
 from harness.core.counted import counted
-from harness.core.errors import ExitCode, HarnessError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.interrupts import Interrupted
 from harness.core.visible import visible, visible_lines
 
@@ -149,7 +149,19 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
     from reports.frames import load
     from reports.render import terminal
 
+    _refuse_twice([open_run(one).manifest.run_id for one in (folder, *also, *baselines)])
     run, *others = (load(open_run(one)) for one in (folder, *also))
     found = compared(run, [load(open_run(baseline)) for baseline in baselines], also=others, force=force)
     click.echo("\n".join(terminal.comparison(found)))
     sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))
+
+
+def _refuse_twice(ids: Sequence[str]) -> None:
+    """:raises UsageError: a run is named twice, or its copy: it would count as two, and chance as less than it is."""
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        raise UsageError(
+            f"named twice: {', '.join(twice)}",
+            where="harness compare",
+            remedy="name each run once, whatever its copies",
+        )

@@ -91,13 +91,13 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """A change that most operations have in common. ratio: of their middle. moved of asked operations went with it.
+    """A change that most operations have in common. ratio: of their middle. operations: that went with it, of `asked`.
     doubt: as `Changed.doubt`."""
 
     last: Night
     first: Night
     ratio: float
-    moved: int
+    operations: tuple[str, ...]
     asked: int
     doubt: str = ""
 
@@ -160,7 +160,7 @@ def _gathered(alone: Sequence[Changed], together: Sequence[Together], nights: Se
             middle = math.exp(median(math.log(one.change.ratio) for one in like))
             before, after = _sides(seed.series.nights, seed.change.at)
             why = doubts(before, after, middle)
-            found.append(Together(seed.last, seed.first, middle, len(operations), asked, why))
+            found.append(Together(seed.last, seed.first, middle, tuple(sorted(operations)), asked, why))
     return Changes(tuple(left), tuple(sorted(found, key=lambda one: place[one.first.run_id])))
 
 
@@ -180,8 +180,8 @@ def _together(every: Sequence[Series], off: Mapping[str, Mapping[str, float]], c
         before, after = _sides(nights, change.at)
         ratios = _ratios(off, before, after)
         part = math.sqrt(change.ratio)  # half of the way, in logarithms
-        moved = sum(one >= part if change.ratio > 1 else one <= part for one in ratios)
-        if moved > MOST_OF * len(ratios):
+        moved = tuple(name for name, one in ratios.items() if (one >= part if change.ratio > 1 else one <= part))
+        if len(moved) > MOST_OF * len(ratios):
             doubt = doubts(before, after, change.ratio)
             found.append(Together(before[-1], after[0], change.ratio, moved, len(ratios), doubt))
     return found
@@ -206,13 +206,16 @@ def _common(off: Mapping[str, Mapping[str, float]], run_id: str, *, without: str
     return math.exp(median(others)) if len(others) >= FEWEST_OTHERS else None
 
 
-def _ratios(off: Mapping[str, Mapping[str, float]], before: Sequence[Night], after: Sequence[Night]) -> list[float]:
+def _ratios(
+    off: Mapping[str, Mapping[str, float]], before: Sequence[Night], after: Sequence[Night]
+) -> dict[str, float]:
     """By how much each operation moved that has figures on both sides."""
-    sides = [
-        [[of[night.run_id] for night in nights if night.run_id in of] for nights in (before, after)]
-        for of in off.values()
-    ]
-    return [math.exp(median(now) - median(then)) for then, now in sides if then and now]
+    found = {}
+    for operation, of in off.items():
+        then, now = ([of[night.run_id] for night in nights if night.run_id in of] for nights in (before, after))
+        if then and now:
+            found[operation] = math.exp(median(now) - median(then))
+    return found
 
 
 def _sides(nights: Sequence[Night], at: int) -> tuple[Sequence[Night], Sequence[Night]]:

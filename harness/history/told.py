@@ -31,7 +31,7 @@ def of_all(one: Together) -> str:
         else "the canary did not change: the target, the network to it, or a build that slows what all of them pass"
     )
     return (
-        f"{one.moved} of {counted(one.asked, 'operation')} together since {one.first.started_at[:16]}:"
+        f"{len(one.operations)} of {counted(one.asked, 'operation')} together since {one.first.started_at[:16]}:"
         f" {(one.ratio - 1) * 100:+.0f} % in the middle; {_between(one.last, one.first)}; {why}"
     )
 

@@ -8,7 +8,7 @@ nothing yet is no fault: every first night is one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +78,18 @@ def opened(
             found = _added(found, Baselines(tuple(newest), () if newest else (nothing,)))
         else:
             found = _added(found, _of_path(path, profile, environment, target, optional=optional))
-    folders = tuple(dict.fromkeys(found.folders))
-    return replace(found, folders=folders, also=tuple(one for one in found.also if one not in folders))
+    folders = _once(found.folders)
+    return replace(found, folders=tuple(folders.values()), also=tuple(_once(found.also, folders).values()))
+
+
+def _once(folders: Sequence[Path], known: Collection[str] = ()) -> dict[str, Path]:
+    """By run id, each once and none that is `known`: one that is named twice would count as two nights."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        run_id = open_run(folder).manifest.run_id
+        if run_id not in known:
+            found.setdefault(run_id, folder)
+    return found
 
 
 def as_recorded(profile: Profile, target: Target | None) -> Profile:

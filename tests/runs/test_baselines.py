@@ -54,6 +54,13 @@ def test_last_good_is_the_newest_that_passed_and_is_alike(tmp_path: Path) -> Non
     (tmp_path / "20261123T090000Z-smoke-00000009").mkdir()
     assert checked(LAST, tmp_path, build.profile(), "sandbox") == (good,)
     assert checked((*LAST, good), tmp_path, build.profile(), "sandbox") == (good,)
+    copy = shutil.copytree(good, tmp_path / "copy")
+    assert checked((good, copy), tmp_path, build.profile(), "sandbox") == (good,), "one night is no two"
+    done = CliRunner().invoke(
+        cli, ["compare", str(build.save(build.realistic(9, run_id="n"), tmp_path / "n")), str(good), str(copy)]
+    )
+    assert isinstance(done.exception, UsageError)
+    assert "named twice" in str(done.exception)
 
 
 @pytest.mark.parametrize(
