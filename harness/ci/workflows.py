@@ -22,8 +22,8 @@ FROM_CHECKOUT = ("make install", 'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"')
 FROM_CHECKOUT_GITLAB = ("make install", 'export PATH="$PWD/.venv/bin:$PATH"')
 _NO_SECRETS = [
     "    # A pull request of a fork, or of Dependabot, is given no secrets and reaches no target: skipped, not red.",
-    "    if: ${{ github.event_name == 'push' || (github.event.pull_request.head.repo.full_name == github.repository"
-    " && github.actor != 'dependabot[bot]') }}",
+    "    if: ${{ github.event_name != 'pull_request' ||"
+    " (github.event.pull_request.head.repo.full_name == github.repository && github.actor != 'dependabot[bot]') }}",
 ]
 _FILES = {
     "github": {

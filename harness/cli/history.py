@@ -11,6 +11,7 @@ import click
 
 from harness.cli.arguments import RunFolder
 from harness.core.counted import counted
+from harness.core.errors import ExitCode
 from harness.core.visible import in_json, visible
 
 if TYPE_CHECKING:
@@ -69,11 +70,10 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
-        nights = store.nights(profile, target)
+        nights, accepted = store.nights(profile, target), store.accepted()
     for night in nights[-last:]:
-        click.echo(
-            visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
-        )
+        verdict = f"{night.verdict}{', accepted' if night.run_id in accepted else ''}"
+        click.echo(visible(f"{night.started_at[:16]}  {verdict:12}  {night.profile} on {night.target}  {_what(night)}"))
     click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed; times are UTC")
     for line in flaky(nights):
         click.echo(visible(line))
@@ -200,6 +200,22 @@ def prune(path: Path, keep: int) -> None:
 
 
 @history.command()
+@click.argument("run_id", metavar="RUN_ID")
+@click.pass_obj
+def accept(path: Path, run_id: str) -> None:
+    """Take RUN_ID, and no run before it, as the baseline.
+
+    For a change that is wanted although it is slower (exit 12). The beginning of its id is enough; `harness history
+    forget` takes it back.
+    """
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        night = store.accept(run_id)
+    click.echo(visible(f"{night.run_id}: accepted; later runs are compared with it, and with what passes from then on"))
+
+
+@history.command()
 @click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
 @click.pass_obj
 def forget(path: Path, run_ids: tuple[str, ...]) -> None:
@@ -280,7 +296,8 @@ def remember(path: Path, folder: Path, verdict: Any) -> None:
 
 
 def _record_of(folder: Path, night: Night) -> bytes | None:
-    """What a later run can be compared with; None for a run that is no baseline."""
+    """What a later run can be compared with; None for a run that is no baseline. One that is only slower may be
+    accepted as one."""
     from harness.history.packed import pack
 
-    return pack(folder) if night.exit_code == 0 and night.complete else None
+    return pack(folder) if night.exit_code in (ExitCode.PASS, ExitCode.REGRESSION) and night.complete else None

@@ -2,7 +2,8 @@
 
 The rule: the last K runs of the same target, profile and plan that passed, were made to their end, whose record is
 kept, and whose machine did the canary's fixed work about as fast as this one does. A run is never compared with one
-machine's figures on another.
+machine's figures on another. A slower run that somebody accepted (`harness history accept`) is one of them, and no run
+before it is: otherwise a slowdown that is wanted would be red for ever.
 
 One night against seven tells a large change only (docs/numbers.md). Where the history reaches back far enough the two
 nights before stand with this one, and the three are asked together as well, against the seven before them: so a change
@@ -67,11 +68,18 @@ class Choice:
 
 
 def choose(
-    nights: Sequence[Night], wanted: Wanted, recorded: Collection[str], now: datetime, count: int = COUNT
+    nights: Sequence[Night],
+    wanted: Wanted,
+    recorded: Collection[str],
+    now: datetime,
+    count: int = COUNT,
+    *,
+    accepted: Collection[str] = (),
 ) -> Choice:
     """The baseline of a run, by the rule above.
 
     :param nights: of the history, the oldest first. :param recorded: run ids whose record the history holds.
+    :param accepted: ids of runs that somebody accepted.
     """
     of = f"{wanted.profile} on {wanted.target}" + (f", branch {wanted.branch}" if wanted.branch is not None else "")
     ever = [night for night in nights if wanted.alike(night)]
@@ -81,7 +89,8 @@ def choose(
         for night in ever
         if night.at > now + AHEAD
     )
-    good = [night for night in alike if night.exit_code == 0 and night.complete]
+    since = max((night.started_at for night in alike if night.run_id in accepted), default="")
+    good = [night for night in alike if is_good(night, accepted) and night.started_at >= since]
     kept = [night for night in good if night.run_id in recorded]
     if not kept:
         why = (
@@ -109,6 +118,11 @@ def choose(
     also = newest[:WITH] if wanted.branch is None and len(newest) >= WITH + FEWEST else ()
     chosen = newest[len(also) :][:count]
     return Choice(chosen, also, (*stale(alike, newest[0], now), *ahead))
+
+
+def is_good(night: Night, accepted: Collection[str] = ()) -> bool:
+    """Whether a run may be a baseline, by what it came to."""
+    return night.complete and (night.exit_code == 0 or night.run_id in accepted)
 
 
 def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ...]:

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from harness.core.errors import HarnessError, UsageError
-from harness.history.choose import COUNT, WITH
+from harness.core.errors import ExitCode, HarnessError, UsageError
+from harness.history.choose import COUNT, WITH, is_good
 from harness.history.model import Night
 
 FORMAT = 2
-"""1: nights alone. 2: and records of those that passed."""
+"""1: nights alone. 2: and records of those that passed. `accepted` came later; who does not know it reads the rest."""
 RECORDS_KEPT = 20
-"""Of each profile, target, plan and branch, the newest; older nights keep their figures."""
+"""Of each profile, target, plan, branch and exit code, the newest; older nights keep their figures."""
 WAIT_S = 20.0
 """For a second writer."""
 _SCHEMA = """
@@ -30,6 +30,7 @@ create table if not exists nights (
   environment text not null, exit_code integer not null, night text not null
 ) without rowid;
 create table if not exists records (run_id text primary key, record blob not null) without rowid;
+create table if not exists accepted (run_id text primary key) without rowid;
 create index if not exists nights_by_time on nights (profile, target, environment, started_at);
 """
 
@@ -137,13 +138,42 @@ class HistoryStore:
         with self._failing():
             return frozenset(run_id for (run_id,) in self._db.execute("select run_id from records"))
 
+    def accept(self, run_id: str) -> Night:
+        """What this run found is wanted: it is a baseline, and no run before it is one any more.
+
+        :raises UsageError: there is no such run, or none that can be a baseline.
+        """
+        night = self.night(run_id)
+        why = (
+            f"it ended with {night.exit_code}, and what was missed or lost is no baseline"
+            if night.exit_code not in (ExitCode.PASS, ExitCode.REGRESSION)
+            else "it was not made to its end"
+            if not night.complete
+            else "its record is not kept; `harness history add` its folder first"
+            if night.run_id not in self.recorded()
+            else ""
+        )
+        if why:
+            raise UsageError(f"{night.run_id} cannot be a baseline: {why}", where=str(self.path))
+        with self._writing():
+            self._db.execute("create table if not exists accepted (run_id text primary key) without rowid")
+            self._db.execute("insert or ignore into accepted values (?)", (night.run_id,))
+        return night
+
+    def accepted(self) -> frozenset[str]:
+        """Ids of the runs that were."""
+        with self._failing():
+            if not self._db.execute("select 1 from sqlite_master where name = 'accepted'").fetchone():
+                return frozenset()
+            return frozenset(run_id for (run_id,) in self._db.execute("select run_id from accepted"))
+
     def _forget_records(self, like: Night) -> None:
         recorded = self.recorded()
         kept = [
             night.run_id
             for night in self.nights(like.profile, like.target)
             if night.series == like.series
-            and (night.plan_digest, night.branch) == (like.plan_digest, like.branch)
+            and (night.plan_digest, night.branch, night.exit_code) == (like.plan_digest, like.branch, like.exit_code)
             and night.run_id in recorded
         ]
         with self._failing():
@@ -153,10 +183,13 @@ class HistoryStore:
         """Take over what another history has and this one has not. Returns how many runs came."""
         with HistoryStore(other, make=False) as theirs:
             recorded = theirs.recorded()
-            return sum(
+            came = sum(
                 self.add(night, theirs.record(night.run_id) if night.run_id in recorded else None)
                 for night in theirs.nights()
             )
+            for run_id in sorted((theirs.accepted() - self.accepted()) & self.recorded()):
+                self.accept(run_id)
+            return came
 
     def nights(self, profile: str | None = None, target: str | None = None) -> list[Night]:
         """Runs, the oldest first."""
@@ -178,7 +211,7 @@ class HistoryStore:
     def prune(self, keep: int) -> int:
         """Forget all but the newest `keep` runs of each profile and target, and what is a baseline of those: the newest
         that passed of their plans and branches, as many as a comparison takes. Returns how many went."""
-        newest_first, recorded = self.nights()[::-1], self.recorded()
+        newest_first, recorded, accepted = self.nights()[::-1], self.recorded(), self.accepted()
         seen: Counter[tuple[str, ...]] = Counter()
         kept, used = set(), set()
         for night in newest_first:
@@ -187,7 +220,7 @@ class HistoryStore:
                 kept.add(night.run_id)
                 used |= set(_baselines_of(night))
         for night in newest_first:
-            if night.exit_code == 0 and night.complete and night.run_id in recorded:
+            if is_good(night, accepted) and night.run_id in recorded:
                 for key in _baselines_of(night):
                     seen[key] += 1
                     if key in used and seen[key] <= COUNT + WITH:
@@ -200,7 +233,9 @@ class HistoryStore:
             gone = 0
             for run_id in run_ids:
                 gone += self._db.execute("delete from nights where run_id = ?", (run_id,)).rowcount
-            self._db.execute("delete from records where run_id not in (select run_id from nights)")
+            self._db.execute("create table if not exists accepted (run_id text primary key) without rowid")
+            for table in ("records", "accepted"):
+                self._db.execute(f"delete from {table} where run_id not in (select run_id from nights)")
         return gone
 
     def named(self, run_id: str) -> str:

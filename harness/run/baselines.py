@@ -159,7 +159,7 @@ def _of_history(history: Path, wanted: Wanted, out: Path, profile: Profile, envi
     if not history.exists():
         return Baselines(notes=("Compared with nothing: there is no history yet.",))
     with HistoryStore(history) as store:
-        choice = choose(store.nights(), wanted, store.recorded(), datetime.now(UTC))
+        choice = choose(store.nights(), wanted, store.recorded(), datetime.now(UTC), accepted=store.accepted())
         notes, measured = list(choice.notes), list[Manifest]()
 
         def unpacked(nights: Sequence[Night]) -> Iterator[Path]:

@@ -84,7 +84,7 @@ def test_github_gets_three_workflows_that_parse(tmp_path: Path) -> None:
             assert "${{" not in step.get("run", ""), "what others write never stands in a script"
         assert job["timeout-minutes"] <= 180
     smoke, nightly, rehearsal = (workflow(folder / f"harness-{name}.yml") for name in ("smoke", "nightly", "rehearsal"))
-    assert set(smoke["on"]) == {"pull_request", "push"}
+    assert set(smoke["on"]) == {"pull_request", "push", "workflow_dispatch"}
     assert smoke["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert "schedule" in nightly["on"]
     assert nightly["permissions"] == {"contents": "read"}
@@ -108,7 +108,7 @@ def test_only_what_was_merged_becomes_a_baseline(tmp_path: Path) -> None:
     init(tmp_path, "github")
     (job,) = workflow(tmp_path / ".github/workflows/harness-smoke.yml")["jobs"].values()
     (save,) = [step for step in job["steps"] if "cache/save" in step.get("uses", "")]
-    assert "github.event_name == 'push'" in save["if"]
+    assert "github.event_name != 'pull_request'" in save["if"]
 
 
 def test_a_target_brings_its_option_and_its_secrets(tmp_path: Path) -> None:

@@ -127,3 +127,19 @@ def test_a_night_that_a_wrong_clock_dated_is_not_the_newest_for_ever() -> None:
     alone = chosen(ahead)
     assert alone.nights == ()
     assert "is dated in what is to come" in alone.notes[0]
+
+
+def test_a_slower_night_that_was_accepted_begins_a_new_baseline() -> None:
+    """Otherwise what is wanted would be red for ever: no night after it passes, and none becomes a baseline."""
+    before = [night(number) for number in range(8, 16)]
+    slower = [night(number, exit_code=12, verdict="fail") for number in (16, 17, 18)]
+    refused = chosen(*before, *slower)
+    assert "r0016" not in ids(refused)
+    every = [*before, *slower]
+    recorded = {one.run_id for one in every}
+    found = choose(every, WANTED, recorded, NOW, accepted={"r0017"})
+    assert (ids(found), found.also) == (["r0017"], ())
+    since = [*every, night(19), night(20)]
+    found = choose(since, WANTED, recorded | {"r0019", "r0020"}, NOW, accepted={"r0017"})
+    assert ids(found) == ["r0020", "r0019", "r0017"], "and what passed since; not the one before, nor the one after it"
+    assert ids(choose(since, WANTED, recorded, NOW, accepted={"r0017", "gone"})) == ["r0017"]

@@ -136,6 +136,50 @@ def test_pruning_keeps_what_the_newest_are_compared_with(tmp_path: Path) -> None
     assert left[:-10] == [f"r{number:04d}" for number in range(12 - good, 12)] + ["gone"]
 
 
+def test_a_slower_run_is_accepted_merged_pruned_and_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with HistoryStore(path) as store:
+        store.add(night(1), b"record")
+        store.add(night(2, exit_code=12, verdict="fail"), b"record")
+        store.add(night(3, exit_code=12, verdict="fail"))
+        store.add(night(4, exit_code=11, verdict="fail"), b"record")
+    for wrong, why in (("r0003", "history add"), ("r0004", "ended with 11"), ("r9", "no run begins")):
+        assert why in str(run(path, "accept", wrong).exception)
+    assert "accepted" in run(path, "accept", "r0002").output
+    assert "fail, accepted" in run(path, "list").output
+    other = tmp_path / "other.db"
+    assert "4 runs added" in run(other, "merge", str(path)).output
+    with HistoryStore(other) as store:
+        assert store.accepted() == {"r0002"}
+        store.add(night(5), b"record")
+        store.prune(1)
+        assert [one.run_id for one in store.nights()] == ["r0001", "r0002", "r0005"], "baselines of the newest"
+        store.forget(["r0002"])
+        assert store.accepted() == frozenset()
+
+
+def test_slower_runs_take_no_record_from_those_that_passed(tmp_path: Path) -> None:
+    """Theirs are kept to be accepted; a month of them leaves the baseline as it was."""
+    with HistoryStore(tmp_path / "h.db") as store:
+        store.add(night(0), b"record")
+        for number in range(1, RECORDS_KEPT + 10):
+            store.add(night(number, exit_code=12, verdict="fail"), b"record")
+        assert "r0000" in store.recorded()
+        assert len(store.recorded()) == RECORDS_KEPT + 1
+
+
+def test_a_history_from_before_runs_could_be_accepted(tmp_path: Path) -> None:
+    path = filled(tmp_path / "h.db", night(1))
+    with sqlite3.connect(path) as database:
+        database.execute("drop table accepted")
+    database.close()
+    with HistoryStore(path) as store:
+        assert store.accepted() == frozenset()
+        store.add(night(1), b"record")
+        store.accept("r0001")
+        assert store.accepted() == {"r0001"}
+
+
 def test_one_run_is_forgotten_with_its_record_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     with HistoryStore(path) as store:
