@@ -48,13 +48,21 @@ def add(path: Path, runs: tuple[Path, ...], commit: str, branch: str) -> None:
     from harness.history.store import HistoryStore
     from harness.record.store import open_run
     from reports.frames import load
+    from reports.judged_before import regressed_before
     from reports.night import night_of
     from reports.report import judged
 
     with HistoryStore(path) as store:
         for folder in runs:
             frames = load(open_run(folder).checked())
+            regressed = regressed_before(
+                folder
+            )  # against runs that may be gone: alone it would pass, and be a baseline
             night = night_of(frames, judged(folder), os.environ, commit=commit, branch=branch)
+            if regressed and night.exit_code == ExitCode.PASS:
+                night = night.model_copy(
+                    update={"exit_code": int(ExitCode.REGRESSION), "verdict": "fail", "sentence": regressed}
+                )
             new = store.add(night, _record_of(folder, night))
             click.echo(visible(f"{night.run_id}: {'added' if new else 'was there'} ({night.verdict})"))
 

@@ -85,12 +85,18 @@ def report(folder: Path) -> None:
     """Judge RUN again and render its report, from its record alone.
 
     `latest` is the newest run in runs/. RUN is compared with what it was compared with before, as far as that is still
-    there; else the report says which runs are gone.
+    there; else the report says which runs are gone, and one that was slower than they were is inconclusive.
     """
-    from reports.judged_before import judged_before
+    from reports.judged_before import GONE, judged_before, regressed_before
 
-    before = judged_before(folder)
-    judge(folder, before.folders, also=before.also, remarks=(before.note,) if before.note else ())
+    before, regressed = judged_before(folder), regressed_before(folder)
+    judge(
+        folder,
+        before.folders,
+        also=before.also,
+        remarks=(before.note,) if before.note else (),
+        uncompared=f"{GONE}{regressed}" if regressed else "",
+    )
 
 
 @click.command()

@@ -310,6 +310,22 @@ def test_real_runs_are_added_and_shown(tmp_path: Path) -> None:
     assert Night.model_validate(json.loads(line)).commit == "abc123"
 
 
+def test_a_slower_run_stays_slower_when_what_it_was_compared_with_is_gone(tmp_path: Path) -> None:
+    """Added later, from an artifact: judged alone it would pass, and be the baseline of the nights after it."""
+    runs = tmp_path / "runs"
+    before = [build.save(build.realistic(n, run_id=f"base-{n}"), runs / f"base-{n}") for n in (2, 3)]
+    folder = build.save(build.realistic(4, slow=1.45, run_id="slow-4"), runs / "slow-4")
+    assert report(folder, before, html=False).exit_code == 12
+    for one in before:
+        shutil.rmtree(one)
+    path = tmp_path / "h.db"
+    assert "added (fail)" in run(path, "add", str(folder)).output
+    with HistoryStore(path) as store:
+        (found,) = store.nights()
+    assert found.exit_code == 12
+    assert "swipe_deck" in found.sentence
+
+
 def test_a_trend_names_since_when_and_between_which_commits(tmp_path: Path) -> None:
     source = random.Random(4)
     nights = [night(number, (130 if number >= 15 else 100) * source.lognormvariate(0, 0.05)) for number in range(30)]
