@@ -95,7 +95,7 @@ def report(folder: Path) -> None:
         before.folders,
         also=before.also,
         remarks=(before.note,) if before.note else (),
-        uncompared=f"{GONE}{regressed}" if regressed else "",
+        uncompared=f"{GONE}{regressed.removesuffix('.')}" if regressed else "",
     )
 
 

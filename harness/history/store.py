@@ -72,27 +72,24 @@ class HistoryStore:
 
     def _prepare(self) -> None:
         """Bring the file to this version, whatever it is. :raises UsageError: it is somebody else's, or a later one."""
-        found = self._version()
+        found = int(self._db.execute("pragma user_version").fetchone()[0])
         if found > FORMAT:
             raise UsageError(
                 f"this history is of a later version ({found}, this harness knows {FORMAT})",
                 where=str(self.path),
                 remedy="update the harness, or name another file",
             )
-        if found == FORMAT:
-            return
-        full = self._db.execute("select 1 from sqlite_master limit 1").fetchone() is not None
-        if full and self._version() == 0:  # not made by another writer since
+        tables = {name for (name,) in self._db.execute("select name from sqlite_master")}
+        if tables and "nights" not in tables:
             raise UsageError(
                 "this is a database, and no history; nothing was changed",
                 where=str(self.path),
                 remedy="name another file",
             )
+        if found == FORMAT:
+            return
         self._db.execute("pragma journal_mode = wal")
         self._db.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {FORMAT}; commit;")
-
-    def _version(self) -> int:
-        return int(self._db.execute("pragma user_version").fetchone()[0])
 
     def __enter__(self) -> HistoryStore:
         return self

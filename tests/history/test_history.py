@@ -193,10 +193,12 @@ def test_one_run_is_forgotten_with_its_record_and_no_other(tmp_path: Path) -> No
         assert store.recorded() == {"r2"}
 
 
-def test_somebody_elses_database_is_left_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_somebody_elses_database_is_left_as_it_is(version: int, tmp_path: Path) -> None:
     path = tmp_path / "app.sqlite"
     with sqlite3.connect(path) as database:
         database.execute("create table bookings (id)")
+        database.execute(f"pragma user_version = {version}")
     database.close()
     before = path.read_bytes()
     for arguments in (("list",), ("merge", str(path))):
