@@ -190,7 +190,7 @@ def _write(folder: Path, found: AbAnswer) -> None:
         found.model_dump_json(indent=1) + "\n",
         shown.junit(found),
         shown.summary(found),
-        shown.comment(found, command=command, job_url=_job_url()),
+        shown.comment(found, command=command, job_url=_job_url(), commit=ci.commit_of(os.environ) if _job() else ""),
     )
     for name, text in zip(FILES, texts, strict=True):
         with replacing(folder / name) as draft:

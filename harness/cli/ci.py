@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +201,9 @@ def _parts(
 
     command = WORDS.text(shlex.join(["harness", *sys.argv[1:]]))
     compare = shlex.join(["harness", "compare", str(folder), *map(str, baselines)]) if baselines else ""
-    text = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
+    text = WORDS.known(
+        ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url, commit=commit_of(os.environ))
+    )
     yield lambda: (folder / "comment.md").write_text(text, encoding="utf-8")
     yield lambda: (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
     yield lambda: keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
@@ -219,6 +223,16 @@ def told(
             yield lambda: append(Path(job.summary), summary)
     if job.can_comment:
         yield lambda: _post(job, comment)
+
+
+def commit_of(environ: Mapping[str, str]) -> str:
+    """The newest commit of what is built, for a comment that may outlive it; empty where nobody says. On GitHub a
+    request's variable names a merge that nobody made, the event its own commit."""
+    found = environ.get("GITHUB_SHA") or environ.get("CI_COMMIT_SHA", "")
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        found = str(event["pull_request"]["head"]["sha"])
+    return found if re.fullmatch("[0-9a-f]{7,64}", found) else ""
 
 
 def _post(job: CiEnvironment, comment: str) -> None:

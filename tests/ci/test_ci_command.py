@@ -277,6 +277,21 @@ def test_github_is_told_everything(
     assert json.loads((kept / "verdict.json").read_text())["exit_code"] == verdict.exit_code
 
 
+@pytest.mark.parametrize("event", ['{"pull_request": {"head": {"sha": "' + "ab" * 20 + '"}}}', "{}", "no JSON", None])
+def test_a_comment_names_its_commit_for_it_may_outlive_it(
+    event: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later commit whose run is refused leaves the comment of the one before. Of a request GITHUB_SHA is a merge."""
+    for name, value in {**GITHUB, "GITHUB_SHA": "cd" * 20, "GITHUB_EVENT_PATH": str(tmp_path / "event")}.items():
+        monkeypatch.setenv(name, value)
+    if event is not None:
+        (tmp_path / "event").write_text(event)
+    folder, verdict, baselines = slower(tmp_path)
+    tell_ci(folder, verdict, baselines)
+    commit = ("ab" if event and "sha" in event else "cd") * 6
+    assert f" Of commit {commit}.\n" in (folder / "comment.md").read_text(encoding="utf-8")
+
+
 def test_a_summary_that_is_full_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary = tmp_path / "summary"
     summary.write_text("x" * (1024 * 1024 - 2000))
