@@ -34,8 +34,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """at: index of the first night of the later level. before, after: medians, as measured. chance: that nothing
-    changed."""
+    """at: index of the first night of the later level. before, after: medians, without what something else made of a
+    night. chance: that nothing changed."""
 
     at: int
     before: float
@@ -88,9 +88,9 @@ def change_points(
         cuts[first + at] = of_cut
         todo += [(first, first + at), (first + at, last)]
     return [
-        change
+        alone
         for change, alone in zip(_levels(measured[:, 0], cuts), _levels(by_itself[:, 0], cuts), strict=True)
-        if _enough(change, least_ms) and _enough(alone, 0.0) and (change.ratio > 1) == (alone.ratio > 1)
+        if _enough(change, 0.0) and _enough(alone, least_ms) and (change.ratio > 1) == (alone.ratio > 1)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What nights were made with: the machine, by its canary, and the harness. Of one speed, and whether it changed. (pure)
+"""What nights were made with: the machine, by its canary; the harness; the build. Did any of it change? (pure)
 
 The canary is a fixed piece of work before and after each run (`harness.run.canary`). A night without one is taken for a
 night on the usual machine.
@@ -43,9 +43,10 @@ def of_one_speed(nights: Sequence[Night]) -> list[Night]:
 
 
 def doubts(before: Sequence[Night], after: Sequence[Night], ratio: float) -> str:
-    """What else than the target may have made that figures went by `ratio` from some nights to those after them, as a
+    """What else than a build may have made that figures went by `ratio` from some nights to those after them, as a
     clause; empty where nothing is known."""
-    return "; ".join(filter(None, (_machine(before, after, ratio), _harness(before[-NEAR:], after[:NEAR]))))
+    near = (*before[-NEAR:], *after[:NEAR])  # a date is a night or two off
+    return "; ".join(filter(None, (_machine(before, after, ratio), _harness(near), _same_build(near))))
 
 
 def _machine(before: Sequence[Night], after: Sequence[Night], ratio: float) -> str:
@@ -64,10 +65,19 @@ def _machine(before: Sequence[Night], after: Sequence[Night], ratio: float) -> s
     )
 
 
-def _harness(before: Sequence[Night], after: Sequence[Night]) -> str:
-    """Who measures otherwise finds something else. Of the nights next to a date, which is a night or two off."""
-    versions = dict.fromkeys(night.harness for night in (*before, *after) if night.harness)
+def _harness(near: Sequence[Night]) -> str:
+    """Who measures otherwise finds something else."""
+    versions = dict.fromkeys(night.harness for night in near if night.harness)
     return f"the harness is another since ({', then '.join(versions)})" if len(versions) > 1 else ""
+
+
+def _same_build(near: Sequence[Night]) -> str:
+    commits = {night.commit for night in near}
+    return (
+        f"all nights around it are of one commit ({commits.pop()[:12]})"
+        if len(commits) == 1 and "" not in commits
+        else ""
+    )
 
 
 def _middle(nights: Sequence[Night]) -> Canary:

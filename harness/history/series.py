@@ -6,8 +6,8 @@ A night is dated for what it says of a build, so what the machine does is kept o
 - What all operations of a night have in common is the night, and none of them: each figure is divided by the middle
   factor by which the other operations were off in that night. Where that factor itself changed, it is told once, of
   all of them together (`Together`): a machine, a network, or a build that slows whatever passes through it.
-- Where the canary changed with an operation, and can have made it, or the harness is another one, the change is told
-  as doubtful.
+- Where the canary changed with an operation, and can have made it, where the harness is another one, or the build the
+  same, the change is told as doubtful.
 - Less than 10 % or 5 ms is no change (`harness.history.change_points`).
 
 Many operations are asked at once. So that nights in which nothing changed are accused as rarely as one operation alone
@@ -72,7 +72,7 @@ def _series(operation: str, view: str, rows: Sequence[tuple[Night, float, float 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One change of one operation. doubt: what else than the target may have made it; empty where nothing is known."""
+    """One change of one operation. doubt: what else than a build may have made it; empty where nothing is known."""
 
     series: Series
     change: ChangePoint

@@ -113,7 +113,17 @@ def test_a_step_of_one_is_dated_through_the_nights_own_noise(seed: int) -> None:
     (found,) = changes(nights(30, from_night(15, 1.3, 7), of_a_night=0.1, seed=seed)).alone
     assert (found.series.operation, found.doubt) == ("op07", "")
     assert abs(found.change.at - 15) <= 2
-    assert found.change.ratio == pytest.approx(1.3, abs=0.2), "levels are told as they were measured"
+    assert found.change.ratio == pytest.approx(1.3, abs=0.2), "levels are those of a usual night"
+
+
+def test_what_the_machine_did_later_is_no_part_of_what_an_operation_did() -> None:
+    """One is 40 % slower from night 12 on; all are by a quarter from night 20 on."""
+    found = changes(
+        nights(30, lambda night, one: (1.4 if night >= 12 and one == 3 else 1) * (1.25 if night >= 20 else 1))
+    )
+    (alone,), (together,) = found.alone, found.together
+    assert (alone.series.operation, alone.first.run_id, together.first.run_id) == ("op03", "r0012", "r0020")
+    assert alone.change.ratio == pytest.approx(1.4, abs=0.1)
 
 
 def test_where_most_became_slower_those_that_did_not_are_not_called_faster() -> None:
@@ -171,6 +181,16 @@ def test_another_harness_since_the_same_night_is_a_doubt(since: int, doubted: bo
     ]
     (found,) = changes(made).alone
     assert ("the harness is another since (0.1.0, then 0.2.0)" in told.of_one(found)) == doubted
+
+
+@pytest.mark.parametrize(("since", "doubted"), [(14, False), (16, False), (20, True)])
+def test_one_commit_on_both_sides_is_a_doubt(since: int, doubted: bool) -> None:
+    made = [
+        one.model_copy(update={"commit": "b" * 40 if number >= since else "a" * 40})
+        for number, one in enumerate(nights(30, from_night(15, 1.4, 3)))
+    ]
+    (found,) = changes(made).alone
+    assert ("doubtful: all nights around it are of one commit (aaaaaaaaaaaa)" in told.of_one(found)) == doubted
 
 
 def test_nights_of_one_build_are_rarely_dated() -> None:
