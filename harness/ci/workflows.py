@@ -20,6 +20,8 @@ FROM_PACKAGE = (
 """By a name alone pip would take whatever somebody put under it on a public index."""
 FROM_CHECKOUT = ("make install", 'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"')
 FROM_CHECKOUT_GITLAB = ("make install", 'export PATH="$PWD/.venv/bin:$PATH"')
+_ALONE = "harness-target"
+"""GitLab's name of what one job has at a time."""
 _NO_SECRETS = [
     "    # A pull request of a fork, or of Dependabot, is given no secrets and reaches no target: skipped, not red.",
     "    if: ${{ github.event_name != 'pull_request' ||"
@@ -123,6 +125,7 @@ def _filled(text: str, project: Project) -> str:
         "@@TARGET@@": f" --target {shlex.quote(project.target)}" if project.target else "",
         "@@BASELINE@@": MAIN if project.branch == MAIN else f"branch:{project.branch}",
         "@@BRANCH@@": project.branch,
+        "@@GROUP@@": _ALONE if project.target else "harness-nightly",
         "@@BASE@@": shlex.quote(project.target),
         "@@PREVIEW@@": shlex.quote(project.preview),
     }

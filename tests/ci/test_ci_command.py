@@ -153,6 +153,15 @@ def test_a_file_that_no_workflow_can_name_is_refused(tmp_path: Path, name: str) 
     assert not (tmp_path / ".github").exists()
 
 
+def test_runs_against_one_target_wait_for_each_other_on_gitlab(tmp_path: Path) -> None:
+    (tmp_path / "main.toml").write_text(TARGET)
+    for arguments, group in (((), None), (("--target", "main.toml"), "harness-target")):
+        assert init(tmp_path, "gitlab", "--force", *arguments).exit_code == 0
+        found = yaml.safe_load((tmp_path / ".gitlab" / "harness.yml").read_text(encoding="utf-8"))
+        assert found[".harness"].get("resource_group") == group
+        assert found["harness nightly"]["resource_group"] == (group or "harness-nightly")
+
+
 def test_a_name_with_a_space_reaches_the_command_whole(tmp_path: Path) -> None:
     (tmp_path / "my staging's.toml").write_text(TARGET)
     for system, path in (("github", ".github/workflows/harness-nightly.yml"), ("gitlab", ".gitlab/harness.yml")):
