@@ -112,7 +112,11 @@ def _filled(text: str, project: Project) -> str:
     asked = any(PACKAGE in line for line in project.install)
     package = ["        env:", f"          {PACKAGE}: ${{{{ vars.{PACKAGE} }}}}"] if asked else []
     forks = _NO_SECRETS if project.secrets else []
+    alone = (
+        [f"  resource_group: {_ALONE} # one after the other: two would measure each other"] if project.target else []
+    )
     blocks = {
+        "@@ALONE@@": alone,
         "@@FORKS@@": forks,
         "@@INSTALL@@": install,
         "@@SECRETS@@": secrets,
