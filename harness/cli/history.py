@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,7 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
 
     with HistoryStore(path, make=False) as store:
         nights = [night for night in store.nights(profile, target) if night.complete]
+        accepted = store.accepted()
     series = sorted({night.series for night in nights})
     if len(series) > 1:
         named = "; ".join(f"--profile {one} --target {other}" for one, other, _ in series)
@@ -148,7 +149,7 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
         click.echo(visible(told.of_all(together)))
     if other := len(nights) - len(runs):
         click.echo(f"{counted(other, 'run')} of another plan: not compared")
-    if stale := _stale(runs):
+    if stale := _stale(runs, accepted):
         click.echo(visible(stale))
 
 
@@ -166,11 +167,11 @@ def changes_(path: Path, profile: str | None, target: str | None) -> None:
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
-        nights = store.nights(profile, target)
+        nights, accepted = store.nights(profile, target), store.accepted()
     kinds = every_series(nights)
     said: list[str] = []
     for (name, on, *_, plan), runs in kinds.items():
-        lines = _changes_of(runs)
+        lines = _changes_of(runs, accepted)
         several = sum(one.series == runs[0].series for one, *_ in kinds.values()) > 1
         head = f"{name} on {on}" + (f", plan {plan[:8]}" if several else "")
         said.append(f"{head}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
@@ -180,7 +181,7 @@ def changes_(path: Path, profile: str | None, target: str | None) -> None:
     add_to_summary("Since when is what slower?", said)
 
 
-def _changes_of(runs: Sequence[Night]) -> list[str]:
+def _changes_of(runs: Sequence[Night], accepted: Collection[str]) -> list[str]:
     """Of runs of one kind and plan."""
     from harness.history import told
     from harness.history.choose import flaky
@@ -189,7 +190,7 @@ def _changes_of(runs: Sequence[Night]) -> list[str]:
     found = changes(runs)
     lines = [told.named(one) for one in found.alone]
     lines += [told.of_all(one) for one in found.together]
-    stale = _stale([night for night in runs if night.complete])
+    stale = _stale([night for night in runs if night.complete], accepted)
     return [*lines, *flaky(runs), *([stale] if stale else [])]
 
 
@@ -269,9 +270,11 @@ def _p95(night: Night, operation: str, view: str) -> float | None:
     return next((row.p95 for row in night.operations if row.operation == operation and row.view == view), None)
 
 
-def _stale(nights: Sequence[Night]) -> str:
-    """A series whose last passing run is long ago compares with an old build."""
-    good = [place for place, night in enumerate(nights) if night.exit_code == 0]
+def _stale(nights: Sequence[Night], accepted: Collection[str]) -> str:
+    """A series whose last good run is long ago compares with an old build."""
+    from harness.history.choose import is_good
+
+    good = [place for place, night in enumerate(nights) if is_good(night, accepted)]
     behind = len(nights) - 1 - good[-1] if good else len(nights)
     return f"the last {counted(behind, 'run')} did not pass: a baseline is from before them" if behind >= 5 else ""
 

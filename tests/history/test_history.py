@@ -348,6 +348,11 @@ def test_nights_that_all_failed_make_baselines_old(tmp_path: Path) -> None:
     bad = [night(number, exit_code=10, verdict="fail") for number in range(1, 7)]
     path = filled(tmp_path / "h.db", night(0), *bad)
     assert "the last 6 runs did not pass" in run(path, "trend", "home_feed").output
+    with HistoryStore(path) as store:
+        store.add(night(7, exit_code=12, verdict="fail"), b"record")
+    assert "the last 7 runs did not pass" in run(path, "changes").output
+    run(path, "accept", "r0007")
+    assert "did not pass" not in run(path, "changes").output + run(path, "trend", "home_feed").output
 
 
 def test_changes_names_every_operation_that_changed_and_no_other(tmp_path: Path) -> None:
