@@ -7,6 +7,7 @@ of their own could change afterwards what we wrote into it. One that may not be 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -34,9 +35,7 @@ class _Api:
     one: str  # of a single one, with {id}
     change: Literal["PATCH", "PUT"]
     headers: dict[str, str]
-    mine: Callable[
-        [dict[str, Any], Any], bool
-    ]  # whether that comment is by whom the API says we are; None: it does not
+    mine: Callable[[dict[str, Any], Any], bool]  # is that comment by whom the API says we are? None: it does not say
 
 
 def upsert(job: CiEnvironment, text: str) -> Done:
@@ -45,24 +44,73 @@ def upsert(job: CiEnvironment, text: str) -> Done:
     :raises HarnessError: it could not be posted. Holds no token.
     """
     mark, _, rest = text.partition("\n")
-    body = f"{mark}\n{within(rest, COMMENT_CHARACTERS - len(mark) - 1, characters=True)}"
-    api = _api(job)
-    host = host_of(job.api).lower()
+    body = _sized(mark, rest)
+    with _open(job) as forge:
+        for comment in forge.mine(mark):
+            if forge.change(comment, body):
+                return "replaced"
+        forge.post(body)
+    return "posted"
+
+
+def outdate(job: CiEnvironment, about: Callable[[str], bool], note: str) -> int:
+    """Put `note`, a block of Markdown, before what our comments say, of which `about` takes the marker: a later commit
+    could not be asked. Returns how many changed. The next run replaces all of it.
+
+    :raises HarnessError: the API does not answer. Holds no token.
+    """
+    done = 0
+    with _open(job) as forge:
+        for comment in forge.mine(f"<!-- {NAME}: "):
+            mark, _, rest = str(comment["body"]).partition("\n")
+            if about(mark) and not rest.startswith(note):
+                done += forge.change(comment, _sized(mark, f"{note}\n\n{rest}"))
+    return done
+
+
+def _sized(mark: str, rest: str) -> str:
+    return f"{mark}\n{within(rest, COMMENT_CHARACTERS - len(mark) - 1, characters=True)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Forge:
+    """A request's comments, as the token may see and change them."""
+
+    job: CiEnvironment
+    api: _Api
+    http: httpx.Client
+
+    def mine(self, mark: str) -> Iterator[dict[str, Any]]:
+        """Our comments that begin so."""
+        path = self.job.api + self.api.path
+        marked = _marked(lambda page: self.http.get(path, params=_page(page)), mark)
+        return _mine(marked, self.api, lambda: self.http.get(f"{self.job.api}/user"))
+
+    def change(self, comment: dict[str, Any], body: str) -> bool:
+        """False where the token may not."""
+        path = self.job.api + self.api.one.format(id=comment["id"])
+        answer = self.http.request(self.api.change, path, json={"body": body})
+        if answer.status_code in (401, 403, 404):
+            return False
+        _check(answer, self.job)
+        return True
+
+    def post(self, body: str) -> None:
+        _check(self.http.post(self.job.api + self.api.path, json={"body": body}), self.job)
+
+
+@contextlib.contextmanager
+def _open(job: CiEnvironment) -> Iterator[_Forge]:
+    """:raises HarnessError: the API does not answer, or the token would be sent in clear."""
+    api, host = _api(job), host_of(job.api).lower()
     gate = Gate(Reach(frozenset({host}), private=frozenset({host})))  # a server of one's own may be in the same network
     if not job.api.startswith("https://") and not is_loopback(host):
         raise _failed("the API's address is not https, and the token would be sent in clear", job)
     try:
         with web.client(gate, timeout=TIMEOUT_S, headers=api.headers) as http:
-            marked = _marked(lambda page: http.get(job.api + api.path, params=_page(page)), mark)
-            for found in _mine(marked, api, lambda: http.get(f"{job.api}/user")):
-                answer = http.request(api.change, job.api + api.one.format(id=found), json={"body": body})
-                if answer.status_code not in (401, 403, 404):
-                    _check(answer, job)
-                    return "replaced"
-            _check(http.post(job.api + api.path, json={"body": body}), job)
+            yield _Forge(job, api, http)
     except httpx.HTTPError as error:
         raise _failed(f"no answer from the API ({type(error).__name__})", job) from error
-    return "posted"
 
 
 def _api(job: CiEnvironment) -> _Api:
@@ -125,8 +173,8 @@ def _marked(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[dict[st
             return
 
 
-def _mine(marked: Iterator[dict[str, Any]], api: _Api, ask: Callable[[], httpx.Response]) -> Iterator[int]:
-    """Ids of those that we wrote. ask: who we are, once and only where there is one."""
+def _mine(marked: Iterator[dict[str, Any]], api: _Api, ask: Callable[[], httpx.Response]) -> Iterator[dict[str, Any]]:
+    """Those that we wrote. ask: who we are, once and only where there is one."""
     me: Any = None
     asked = False
     for comment in marked:
@@ -134,7 +182,7 @@ def _mine(marked: Iterator[dict[str, Any]], api: _Api, ask: Callable[[], httpx.R
             answer, asked = ask(), True
             me = _json(answer) if answer.status_code == 200 else None
         if api.mine(comment, me):
-            yield comment["id"]
+            yield comment
 
 
 def _json(answer: httpx.Response) -> Any:

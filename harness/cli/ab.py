@@ -63,7 +63,7 @@ def ab(profile: str, **options: Any) -> None:
     Exit 12 when an operation is slower (by more than 20 % and 5 ms, and no chance), 20 when an increase of 30 % in what
     the SLO file names can be neither told nor excluded, else 0.
     """
-    with ci.refusals():
+    with ci.refusals(compared=True):
         _ab(profile, options)
 
 

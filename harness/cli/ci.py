@@ -149,22 +149,39 @@ def attempt(part: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """What ends a command before there is a verdict is told to the CI system as well."""
+def refusals(*, compared: bool = False) -> Iterator[None]:
+    """What ends a command before there is a verdict is told to the CI system as well. compared: it is `harness ab`."""
     try:
         yield
     except (HarnessError, click.ClickException) as error:
-        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error), compared)
         raise
 
 
-def _refused(said: str) -> None:
+def _outdate(job: CiEnvironment, compared: bool) -> None:
+    """A comment on an earlier commit says so, lest its verdict be taken for this one's."""
+    from harness.ci.comments import outdate
+    from harness.ci.marker import COMPARED, NAME
+    from reports.render.ci_comment import as_url
+
+    commit = commit_of(os.environ)
+    of = f" of commit {commit[:12]}" if commit else ""
+    where = f" ([the job]({as_url(job.job_url)}) says why)" if job.job_url else ""
+    note = f"**Out of date**: the run{of} ended without a verdict{where}. What follows is about an earlier commit."
+    outdate(job, lambda mark: mark.startswith(f"<!-- {NAME}: {COMPARED} ") == compared, note)
+
+
+def _refused(said: str, compared: bool) -> None:
     """A command that was refused, beside the change and in the step's summary: there is no run that could say it."""
     from harness.ci.annotations import Annotation, commands
     from harness.ci.environment import detect
 
     job = detect(os.environ)
-    if job is None or job.system != "github":
+    if job is None:
+        return
+    if job.can_comment:
+        attempt(lambda: _outdate(job, compared))
+    if job.system != "github":
         return
     said = WORDS.text(said)
     for line in commands([Annotation("error", "harness run ended without a verdict", visible(said))]):

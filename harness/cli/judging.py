@@ -62,9 +62,8 @@ def judge(
         )
         raise
     if unwritten is not None:
-        if verdict.exit_code == ExitCode.PASS:
-            raise unwritten
         click.echo(visible_lines(f"error: {unwritten}"), err=True)
+        sys.exit(verdict.exit_code or int(unwritten.exit_code))
     sys.exit(verdict.exit_code)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.ci.annotations import Annotation, Level
-from harness.ci.marker import marker
+from harness.ci.marker import COMPARED, marker
 from harness.core.visible import visible
 from reports.ab.judge import slower
 from reports.ab.model import AbAnswer
@@ -77,7 +77,7 @@ def comment(found: AbAnswer, *, command: str = "", job_url: str = "", commit: st
     """Beside a change; its first line is the marker by which the next one finds it. command: what repeats it. commit:
     the head's."""
     title, sentence, *rest = summary(found).strip().split("\n\n")
-    blocks = [f"{marker(f'ab {found.profile}', found.head)}\n{title}", f"{sentence}{of_commit(commit)}"]
+    blocks = [f"{marker(f'{COMPARED} {found.profile}', found.head)}\n{title}", f"{sentence}{of_commit(commit)}"]
     regressed = found.regressed
     if regressed:
         blocks.append(_table(regressed))

@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 
-from harness.ci.comments import upsert
+from harness.ci.comments import outdate, upsert
 from harness.ci.environment import CiEnvironment, detect
 from harness.ci.limits import COMMENT_CHARACTERS
 from harness.ci.marker import marker
+from harness.cli import cli
 from harness.core.errors import HarnessError
 
 TOKEN = "ghs_0123456789abcdef"
@@ -173,6 +175,47 @@ def test_one_that_may_not_be_changed_any_more_is_followed_by_another(api: Api) -
     upsert(github(api), f"{MARK}\nours")
     api.foreign = {api.comments[0]["id"]}
     assert upsert(github(api), f"{MARK}\nnewer") == "posted"
+
+
+@pytest.mark.parametrize("system", [github, gitlab])
+def test_what_a_later_commit_could_not_be_asked_is_out_of_date_until_the_next_run(api: Api, system: Any) -> None:
+    """Once, whoever repeats it; not somebody else's, not one of the other command."""
+    other = f"{marker('ab pull-request', 'sandbox')}\n## PASS"
+    job = system(api)
+    upsert(job, f"{MARK}\n## PASS")
+    upsert(job, other)
+    api.comments.append(api.comment(5, f"{MARK}\n## PASS", "mallory"))
+
+    def outdated() -> int:
+        return outdate(job, lambda mark: ": ab " not in mark, "**Out of date**: why.")
+
+    assert outdated() == 1
+    assert outdated() == 0
+    bodies = [one["body"] for one in api.comments]
+    assert bodies == [f"{MARK}\n**Out of date**: why.\n\n## PASS", other, f"{MARK}\n## PASS"]
+    assert upsert(job, f"{MARK}\n## FAIL") == "replaced"
+    assert api.comments[0]["body"] == f"{MARK}\n## FAIL"
+
+
+def test_a_refused_run_leaves_no_comment_that_looks_like_its_own(api: Api, tmp_path: Any) -> None:
+    job = github(api)
+    upsert(job, f"{MARK}\n## ✅ PASS")
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_API_URL": api.url,
+        "GITHUB_REPOSITORY": "acme/films",
+        "GITHUB_REF": "refs/pull/12/merge",
+        "GITHUB_SHA": "ab" * 20,
+        "GITHUB_EVENT_PATH": str(tmp_path / "none"),
+        "HARNESS_CI_TOKEN": TOKEN,
+    }
+    done = CliRunner().invoke(cli, ["run", "no-such-profile", "--out", str(tmp_path / "runs")], env=environ)
+    assert isinstance(done.exception, HarnessError)
+    (comment,) = api.comments
+    assert comment["body"].startswith(
+        f"{MARK}\n**Out of date**: the run of commit abababababab ended without a verdict."
+    )
+    assert comment["body"].endswith("## ✅ PASS")
 
 
 def test_a_long_one_is_cut_to_what_is_taken(api: Api) -> None:
