@@ -39,10 +39,10 @@ import pandas as pd
 from harness.config.load import load_profile
 from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
-from harness.history.change_points import change_points
+from harness.history import told
 from harness.history.choose import Wanted, choose
 from harness.history.model import Night, OperationFigures
-from harness.history.series import Series
+from harness.history.series import changes
 from harness.history.store import HistoryStore
 from harness.record import buckets
 from harness.record.manifest import Canary, Manifest
@@ -263,10 +263,10 @@ def dated(times: int, factor: float = 1.3, at: int = 15, nights_: int = 30, seed
         nights = Nights(random.Random(seed * 10_000 + number))
         for night in range(nights_):
             nights.night({"home_feed": factor} if night >= at else None, judged=False)
-        every = Series.of(nights.nights)
-        found = {one.operation: one.changes(len(every)) for one in every}
-        right += any(abs(change.at - at) <= 2 for change in found["home_feed"])
-        wrong += any(changes for name, changes in found.items() if name != "home_feed")
+        found = changes(nights.nights).alone
+        first = {one.first.run_id: one for one in found if one.series.operation == "home_feed"}
+        right += any(f"night-{night:04d}" in first for night in range(at - 2, at + 3))
+        wrong += any(one.series.operation != "home_feed" for one in found)
     return right, wrong
 
 
@@ -338,9 +338,9 @@ def real(count: int, out: Path) -> None:
         print(f"+{percent} % of home_feed, {nights} nights: named in nights {named}; accused of others {others}")
         with HistoryStore(_history(out, kind)) as store:
             complete = [night for night in store.nights() if night.complete]
-        for one in Series.of(complete):
-            for change in change_points(one.values):
-                print(f"    {one.operation} ({one.view}) is said to have changed at night {change.at}, of {count}")
+        found = changes(complete)
+        for line in (*map(told.named, found.alone), *map(told.of_all, found.together)):
+            print(f"    {line}")
 
 
 def _history(out: Path, kind: str) -> Path:

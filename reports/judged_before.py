@@ -13,10 +13,13 @@ from reports.compare_rows import Comparison
 from reports.model import ReportModel
 
 VERDICT = "verdict.json"
+GONE = "what it was slower than is no longer here: "
+"""Before what such a regression was, in the reasons of a verdict that cannot ask again."""
 
 
 class _Before(ReportModel, extra="ignore"):
     comparison: Comparison | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,19 @@ def judged_before(folder: Path) -> JudgedBefore:
         lost = ", ".join(gone)
         return JudgedBefore(note=f"Compared with nothing: it was judged with runs that are no longer here: {lost}.")
     return JudgedBefore(_folders(places, found.baselines), _folders(places, found.also))
+
+
+def regressed_before(folder: Path) -> str:
+    """What the verdict that lies in `folder` said of a regression against runs of which some are gone, or told on of
+    one before it; empty where they are there, so that it can be asked again, or where there was none."""
+    try:
+        found = _Before.model_validate_json((folder / VERDICT).read_bytes())
+    except (OSError, ValidationError):
+        return ""
+    if found.comparison is None:
+        told = (reason.partition(GONE)[2].removesuffix(".") for reason in found.reasons)
+        return next(filter(None, told), "")
+    return found.comparison.sentence if found.comparison.regressed and judged_before(folder).note else ""
 
 
 def _folders(places: dict[str, Path | None], ids: Sequence[str]) -> tuple[Path, ...]:

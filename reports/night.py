@@ -11,8 +11,13 @@ from reports.frames import Frames, latency_table
 from reports.verdict import Verdict
 
 COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
-BRANCH = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "GIT_BRANCH")
+BRANCH = ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BRANCH_NAME", "GIT_BRANCH")
 """Where CI systems say what they build; the first that says something."""
+REQUEST = ("CI_MERGE_REQUEST_IID", "CHANGE_ID")
+"""The number of a request, of systems whose `BRANCH` holds the name that its author gave the branch. GitHub's is the
+request's own, `12/merge`."""
+_TARGET = "pull_request_target"
+"""A job for a request, in which GitHub names the branch that it is for."""
 
 
 def night_of(
@@ -32,12 +37,24 @@ def night_of(
         sentence=verdict.sentence,
         complete=facts.status == "complete",
         commit=commit or _said(environ, COMMIT),
-        branch=branch or _said(environ, BRANCH),
+        branch=branch or _branch(environ),
         harness=manifest.versions.get("harness", __version__),
         canary_cpu_ms=max((one.cpu_ms for one in manifest.canary), default=None),
         canary_loopback_us=max((one.loopback_us for one in manifest.canary), default=None),
         operations=_operations(frames),
     )
+
+
+def _branch(environ: Mapping[str, str]) -> str:
+    """What is built. Of a request never its branch's name: whoever opens one from a fork may call that `main`, and
+    would move the baseline of `main`."""
+    number = _said(environ, REQUEST)
+    if environ.get("GITHUB_EVENT_NAME") == _TARGET:
+        return f"{environ.get('GITHUB_HEAD_REF', '')}/{_TARGET}"
+    if number:
+        return f"{number}/merge"
+    found = _said(environ, BRANCH)
+    return found.removeprefix("origin/") if found == environ.get("GIT_BRANCH") else found
 
 
 def _operations(frames: Frames) -> tuple[OperationFigures, ...]:

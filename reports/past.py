@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from harness.history.change_points import ChangePoint, change_points
 from harness.history.model import Night
+from harness.history.series import Changed, Changes, Together, changes
 from reports.text import ms, percent, plural
 
 SHOWN = 30
@@ -53,9 +54,15 @@ class Past:
 
     def since(self, operation: str, view: str) -> str:
         """Since which run it is slower, and between which commits that came; empty where nothing changed upwards."""
-        found = self._found(operation, view)
-        changes = [one for one in change_points([value for _, value in found]) if one.after > one.before]
-        return _told(changes[-1], [night for night, _ in found]) if changes else ""
+        slower = [one for one in self._changes.of(operation, view) if one.change.ratio > 1]
+        if slower:
+            return _told(slower[-1])
+        every = [one for one in self._changes.together if one.ratio > 1 and operation in one.operations]
+        return _told_of_all(every[-1]) if every and self._found(operation, view) else ""
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return changes(self.nights)
 
     def _found(self, operation: str, view: str) -> list[tuple[Night, float]]:
         return [
@@ -66,13 +73,26 @@ class Past:
         ]
 
 
-def _told(change: ChangePoint, nights: Sequence[Night]) -> str:
-    first, last_before = nights[change.at], nights[change.at - 1]
-    commits = ""
-    if first.commit and last_before.commit and first.commit != last_before.commit:
-        commits = f", between commits {last_before.commit[:10]} and {first.commit[:10]}"
-    rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}"
-    return f"slower since the run of {first.started_at[:10]} ({rise}{commits})"
+def _told(one: Changed) -> str:
+    change = one.change
+    rise = f"{ms(change.before)} to {ms(change.after)}, +{percent(change.ratio - 1, 0)}{_commits(one.last, one.first)}"
+    return f"slower since the run of {one.first.started_at[:10]} ({rise}){_doubtful(one.doubt)}"
+
+
+def _told_of_all(one: Together) -> str:
+    rise = f"+{percent(one.ratio - 1, 0)} in their middle{_commits(one.last, one.first)}"
+    most = f"{len(one.operations)} of {plural(one.asked, 'operation')}"
+    return f"slower since the run of {one.first.started_at[:10]}, as {most} are ({rise}){_doubtful(one.doubt)}"
+
+
+def _commits(last: Night, first: Night) -> str:
+    if not (first.commit and last.commit and first.commit != last.commit):
+        return ""
+    return f", between commits {last.commit[:10]} and {first.commit[:10]}"
+
+
+def _doubtful(doubt: str) -> str:
+    return f"; doubtful: {doubt}" if doubt else ""
 
 
 def past_of(nights: Sequence[Night], this: Night) -> Past | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.core.collector import paused
@@ -52,6 +52,14 @@ HISTORY = "history.db"
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
+class NotWritten(HarnessError):
+    """A run was judged, and a file of its report could not be written: what the disk said, and the verdict."""
+
+    def __init__(self, verdict: Verdict, error: HarnessError) -> None:
+        super().__init__(error.what, where=error.where, remedy=error.remedy)
+        self.verdict = verdict
+
+
 @paused()
 def report(
     folder: Path,
@@ -71,13 +79,17 @@ def report(
     HARNESS_HISTORY, or beside the run directory.
 
     A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
-    doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
+    doubt (exit 20) and said. Raises UsageError when `folder` holds no run, NotWritten with the verdict where a file
+    could not be written; the others are.
     """
     frames, verdict = _judged(folder, baselines, also, force=force, uncompared=uncompared)
     if remarks:
         verdict = verdict.model_copy(update={"not_checked": (*verdict.not_checked, *remarks)})
     past = earlier(folder, frames, verdict, history) if html else None
-    write_all(folder, verdict, frames, html=html, past=past)
+    try:
+        write_all(folder, verdict, frames, html=html, past=past)
+    except HarnessError as error:
+        raise NotWritten(verdict, error) from error
     return verdict
 
 
@@ -115,7 +127,7 @@ def _judged(
 ) -> tuple[Frames, Verdict]:
     run = open_run(folder).checked()
     frames = load(run)
-    found, why_not = _compared(frames, baselines, also, force=force)
+    found, why_not, alone = _compared(frames, baselines, also, force=force)
     prices = load_prices()
     faults = recovery(run, frames)
     database = database_of(
@@ -142,25 +154,30 @@ def _judged(
         assistant=assistant(run, frames),
     )
     crowds = herds(frames, read(run.folder))
-    return frames, verdict.model_copy(update={"playbook": steps_for(verdict), "herds": crowds})
+    more = {"playbook": steps_for(verdict), "herds": crowds, "not_checked": (*verdict.not_checked, *alone)}
+    return frames, verdict.model_copy(update=more)
 
 
 def _compared(
     frames: Frames, baselines: Sequence[Path], also: Sequence[Path], *, force: bool
-) -> tuple[Comparison | None, str]:
-    """The comparison, or why there is none although it was asked for. The run is asked alone, and where that shows
-    nothing together with the nights before it: a large change shows at once, a smaller one by the third night."""
+) -> tuple[Comparison | None, str, tuple[str, ...]]:
+    """The comparison, or why there is none although it was asked for; and remarks on it. The run is asked alone, and
+    where that shows nothing together with the nights before it: a large change shows at once, a smaller one by the
+    third night."""
     if not baselines:
-        return None, ""
+        return None, "", ()
     try:
         before = [load(open_run(one)) for one in baselines]
         alone = compare(frames, before, force=force)
-        if alone.regressed or not also:
-            return alone, ""
+    except HarnessError as error:
+        return None, f"{error.what} ({error.where})" if error.where else error.what, ()
+    if alone.regressed or not also:
+        return alone, "", ()
+    try:
         together = compare(frames, before, also=[load(open_run(one)) for one in also], force=force)
-    except UsageError as error:
-        return None, f"{error.what} ({error.where})" if error.where else error.what
-    return (together if together.regressed else alone), ""
+    except HarnessError as error:  # nobody named those
+        return alone, "", (f"Compared without the nights before it: {error.what}.",)
+    return (together if together.regressed else alone), "", ()
 
 
 def _earlier(baselines: Sequence[Path]) -> tuple[Earlier, ...]:
@@ -204,14 +221,23 @@ def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
 def write_all(
     folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True, past: Past | None = None
 ) -> list[Path]:
-    """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all."""
-    written = [
-        _write(folder / VERDICT, verdict_json.render(verdict)),
-        _write(folder / JUNIT, junit.render(verdict)),
-        _write(folder / SUMMARY, summary.render(verdict)),
+    """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all, and one that cannot
+    be written keeps no other back. :raises HarnessError: of the first of those."""
+    texts: list[tuple[str, Callable[[], str]]] = [
+        (VERDICT, lambda: verdict_json.render(verdict)),
+        (JUNIT, lambda: junit.render(verdict)),
+        (SUMMARY, lambda: summary.render(verdict)),
     ]
     if html:
-        written.append(_write(folder / REPORT, render_html.render(verdict, frames, past)))
+        texts.append((REPORT, lambda: render_html.render(verdict, frames, past)))
+    written, failed = [], []
+    for name, text in texts:
+        try:
+            written.append(_write(folder / name, text()))
+        except HarnessError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return written
 
 

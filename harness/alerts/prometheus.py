@@ -75,8 +75,8 @@ def _tail(for_: str, labels: dict[str, str], summary: str, description: str) -> 
         yield f"        for: {for_}"
     yield f"        labels: {{{', '.join(f'{key}: {_text(value)}' for key, value in labels.items())}}}"
     yield "        annotations:"
-    yield f"          summary: {_text(summary)}"
-    yield f"          description: {_text(description)}"
+    yield f"          summary: {_text(_literal(summary))}"
+    yield f"          description: {_text(_literal(description))}"
 
 
 def _series(window: str) -> str:
@@ -88,8 +88,13 @@ def _of(promise: Promise, window: str) -> str:
 
 
 def _text(value: str) -> str:
-    """A JSON string is a YAML scalar; `{{` and `}}` would be Prometheus's templates, and no promise holds any."""
+    """A JSON string is a YAML scalar."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _literal(value: str) -> str:
+    """An annotation is a template of Go; what opens an action is one that prints it."""
+    return value.replace("{{", '{{ "{{" }}')
 
 
 def _comment(value: str) -> str:

@@ -13,8 +13,10 @@ Both carry the operation as a label, in the harness's names; docs/alerts.md show
 
 from __future__ import annotations
 
+import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from harness.core.errors import UsageError
 from harness.core.outcome import Outcome
@@ -74,14 +76,22 @@ class Promise:
 
 def promises(slos: tuple[Slo, ...], metrics: Metrics) -> tuple[list[Promise], list[str]]:
     """Those that can be asked, and why others cannot, in words."""
-    found, left = [], []
+    found: list[Promise] = []
+    left: list[str] = []
     for slo in slos:
         promise = _latency(slo, metrics) if isinstance(slo, LatencySlo) else _share(slo, metrics)
         if isinstance(promise, str):
             left.append(promise)
         else:
-            found.append(promise)
+            found.append(replace(promise, id=_unused(promise.id, {one.id for one in found})))
     return found, left
+
+
+def _unused(name: str, used: Collection[str]) -> str:
+    """Names that differ only in what an identifier cannot hold (`Feed!`, `Feed?`, or of another script) are kept apart
+    by a number."""
+    numbered = (f"{name[:59]}-{number}" for number in itertools.count(2))
+    return name if name not in used else next(one for one in numbered if one not in used)
 
 
 def identifier(name: str) -> str:

@@ -43,7 +43,7 @@ class CiEnvironment:
 
 def detect(environ: Mapping[str, str]) -> CiEnvironment | None:
     """The job that these variables describe; None outside of CI."""
-    token = Secret(environ.get(TOKEN, ""))
+    token = Secret(environ.get(TOKEN, "").strip())  # a pasted one often ends with a line
     if environ.get("GITHUB_ACTIONS") == "true":
         project = environ.get("GITHUB_REPOSITORY", "")
         project = project if _REPOSITORY.fullmatch(project) else ""

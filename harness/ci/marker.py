@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NAME = "movinesta-harness"
+COMPARED = "ab"
+"""Before the profile's name, of a comparison of two deployments."""
 
 
 def marker(profile: str, target: str) -> str:

@@ -20,6 +20,13 @@ FROM_PACKAGE = (
 """By a name alone pip would take whatever somebody put under it on a public index."""
 FROM_CHECKOUT = ("make install", 'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"')
 FROM_CHECKOUT_GITLAB = ("make install", 'export PATH="$PWD/.venv/bin:$PATH"')
+_ALONE = "harness-target"
+"""GitLab's name of what one job has at a time."""
+_NO_SECRETS = [
+    "    # A pull request of a fork, or of Dependabot, is given no secrets and reaches no target: skipped, not red.",
+    "    if: ${{ github.event_name != 'pull_request' ||"
+    " (github.event.pull_request.head.repo.full_name == github.repository && github.actor != 'dependabot[bot]') }}",
+]
 _FILES = {
     "github": {
         ".github/workflows/harness-smoke.yml": "github-smoke.yml",
@@ -30,6 +37,9 @@ _FILES = {
 }
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+
+_UNQUOTED = re.compile(r": |:$| #|\$\{\{|[\x00-\x1f\x7f]")
+"""What would end or change a plain YAML scalar, or be an expression of GitHub's, whatever a shell makes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +77,18 @@ def secrets_of(target: Mapping[str, Any]) -> tuple[str, ...]:
 def written(system: str, project: Project) -> dict[PurePosixPath, str]:
     """Path and text of each file. :raises UsageError: a name that a workflow cannot hold."""
     if not _BRANCH.fullmatch(project.branch):
-        raise UsageError(f"{project.branch!r:.80} is no name of a branch", where="--branch", remedy="for example: main")
+        raise UsageError(
+            f"the branch {project.branch!r:.80} cannot be written into a workflow",
+            where="--branch",
+            remedy="letters, digits, and . _ / - alone: what else it may hold is a pattern there, or a shell's sign",
+        )
     if any("\n" in line for line in (*project.install, project.target, project.preview)):
         raise UsageError("a line break inside an option", where="--install, --target", remedy="one line each")
+    for path in (project.target, project.preview):
+        if _UNQUOTED.search(path):
+            raise UsageError(
+                f"{path!r:.80} cannot stand in a workflow", where="--target, --preview", remedy="rename the file"
+            )
     compared = _template(f"{system}-{project.compared}") if project.compared else ""
     return {
         PurePosixPath(path): _filled(_template(template).replace("@@COMPARED@@\n", compared), project)
@@ -92,13 +111,25 @@ def _filled(text: str, project: Project) -> str:
     )
     asked = any(PACKAGE in line for line in project.install)
     package = ["        env:", f"          {PACKAGE}: ${{{{ vars.{PACKAGE} }}}}"] if asked else []
-    blocks = {"@@INSTALL@@": install, "@@SECRETS@@": secrets, "@@SECRETS_BLOCK@@": block, "@@PACKAGE@@": package}
+    forks = _NO_SECRETS if project.secrets else []
+    alone = (
+        [f"  resource_group: {_ALONE} # one after the other: two would measure each other"] if project.target else []
+    )
+    blocks = {
+        "@@ALONE@@": alone,
+        "@@FORKS@@": forks,
+        "@@INSTALL@@": install,
+        "@@SECRETS@@": secrets,
+        "@@SECRETS_BLOCK@@": block,
+        "@@PACKAGE@@": package,
+    }
     for mark, lines in blocks.items():
         text = text.replace(f"{mark}\n", "".join(f"{line}\n" for line in lines))
     values = {
         "@@TARGET@@": f" --target {shlex.quote(project.target)}" if project.target else "",
         "@@BASELINE@@": MAIN if project.branch == MAIN else f"branch:{project.branch}",
         "@@BRANCH@@": project.branch,
+        "@@GROUP@@": _ALONE if project.target else "harness-nightly",
         "@@BASE@@": shlex.quote(project.target),
         "@@PREVIEW@@": shlex.quote(project.preview),
     }

@@ -16,7 +16,7 @@ import click
 from harness.cli import ci
 from harness.cli.arguments import SEED, HttpUrl, OutFolder, TomlName
 from harness.cli.run import known_switches
-from harness.core.errors import ExitCode, HarnessError, UsageError
+from harness.core.errors import ExitCode, UsageError
 from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
 
@@ -63,7 +63,7 @@ def ab(profile: str, **options: Any) -> None:
     Exit 12 when an operation is slower (by more than 20 % and 5 ms, and no chance), 20 when an increase of 30 % in what
     the SLO file names can be neither told nor excluded, else 0.
     """
-    with ci.refusals():
+    with ci.refusals(compared=True):
         _ab(profile, options)
 
 
@@ -190,7 +190,7 @@ def _write(folder: Path, found: AbAnswer) -> None:
         found.model_dump_json(indent=1) + "\n",
         shown.junit(found),
         shown.summary(found),
-        shown.comment(found, command=command, job_url=_job_url()),
+        shown.comment(found, command=command, job_url=_job_url(), commit=ci.commit_of(os.environ) if _job() else ""),
     )
     for name, text in zip(FILES, texts, strict=True):
         with replacing(folder / name) as draft:
@@ -210,22 +210,12 @@ def _job_url() -> str:
 
 def _tell_ci(folder: Path, found: AbAnswer) -> None:
     """As `harness.cli.ci.tell_ci`, of a comparison."""
-    from harness.ci.annotations import commands
-    from harness.ci.comments import upsert
     from reports.render import ab as shown
 
     job = _job()
     if job is None:
         return
-    try:
-        ci.keep(folder, folder.absolute().parent / ci.KEPT / "ab", FILES)
-        if job.system == "github":
-            for line in commands(shown.remarks(found)):
-                click.echo(WORDS.known(line))
-            if job.summary:
-                ci.append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
-        if job.can_comment:
-            posted = upsert(job, (folder / "comment.md").read_text(encoding="utf-8"))
-            click.echo(f"comment {posted} on #{job.change}", err=True)
-    except (HarnessError, OSError) as error:
-        click.echo(f"the CI system could not be told: {visible(WORDS.text(str(error)))}", err=True)
+    ci.attempt(lambda: ci.keep(folder, folder.absolute().parent / ci.KEPT / "ab", FILES))
+    summary, comment = ((folder / name).read_text(encoding="utf-8") for name in ("summary.md", "comment.md"))
+    for part in ci.told(job, shown.remarks(found), summary, comment):
+        ci.attempt(part)

@@ -39,6 +39,7 @@ class CommandLine(click.Group):
             before = given
         if not ctx.resilient_parsing:
             path, command = environment.asked_for(self, args)
+            environment.refuse_misnamed(self, path)
             environment.refuse_unknown(path, command)
         return super().parse_args(ctx, args)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
+    from harness.ci.annotations import Annotation
     from harness.ci.environment import CiEnvironment
     from reports.verdict import Verdict
 
@@ -127,36 +130,58 @@ def comment(folder: Path) -> None:
 def tell_ci(folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
     """Under GitHub or GitLab: annotations, the step's summary, the comment, metrics. Elsewhere nothing.
 
-    Never changes the verdict: what cannot be written or posted is said.
+    Never changes the verdict: what cannot be written or posted is said, and keeps nothing else back.
     """
     from harness.ci.environment import detect
 
     job = detect(os.environ)
-    if job is None:
-        return
+    if job is not None:
+        for part in _parts(job, folder, verdict, baselines):
+            attempt(part)
+
+
+def attempt(part: Callable[[], object]) -> None:
+    """One of the things that a CI system is told."""
     try:
-        _tell(job, folder, verdict, baselines)
+        part()
     except (HarnessError, OSError) as error:
         click.echo(f"the CI system could not be told: {visible(WORDS.text(str(error)))}", err=True)
 
 
 @contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """What ends a command before there is a verdict is told to the CI system as well."""
+def refusals(*, compared: bool = False) -> Iterator[None]:
+    """What ends a command before there is a verdict is told to the CI system as well. compared: it is `harness ab`."""
     try:
         yield
     except (HarnessError, click.ClickException) as error:
-        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error), compared)
         raise
 
 
-def _refused(said: str) -> None:
+def _outdate(job: CiEnvironment, compared: bool) -> None:
+    """A comment on an earlier commit says so, lest its verdict be taken for this one's."""
+    from harness.ci.comments import outdate
+    from harness.ci.marker import COMPARED, NAME
+    from reports.render.ci_comment import as_url
+
+    commit = commit_of(os.environ)
+    of = f" of commit {commit[:12]}" if commit else ""
+    where = f" ([the job]({as_url(job.job_url)}) says why)" if job.job_url else ""
+    note = f"**Out of date**: the run{of} ended without a verdict{where}. What follows is about an earlier commit."
+    outdate(job, lambda mark: mark.startswith(f"<!-- {NAME}: {COMPARED} ") == compared, note)
+
+
+def _refused(said: str, compared: bool) -> None:
     """A command that was refused, beside the change and in the step's summary: there is no run that could say it."""
     from harness.ci.annotations import Annotation, commands
     from harness.ci.environment import detect
 
     job = detect(os.environ)
-    if job is None or job.system != "github":
+    if job is None:
+        return
+    if job.can_comment:
+        attempt(lambda: _outdate(job, compared))
+    if job.system != "github":
         return
     said = WORDS.text(said)
     for line in commands([Annotation("error", "harness run ended without a verdict", visible(said))]):
@@ -169,28 +194,71 @@ def _refused(said: str) -> None:
             click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
 
 
-def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
-    from harness.ci.annotations import commands
-    from harness.ci.comments import upsert
-    from reports.render import ci_comment, open_metrics
+def add_to_summary(title: str, lines: Sequence[str]) -> None:
+    """Under GitHub: words of ours or of a history, as literal text, behind what the step's summary holds. `lines` that
+    begin with a dash are items of a list."""
+    from harness.ci.environment import detect
+    from reports.render.summary import md
+
+    job = detect(os.environ)
+    if job is None or job.system != "github" or not job.summary or not lines:
+        return
+    text = [f"- {md(line[2:])}" if line.startswith("- ") else f"\n{md(line)}\n" for line in lines]
+    try:
+        append(Path(job.summary), WORDS.text("\n".join([f"### {md(title)}", *text, ""])))
+    except OSError as problem:
+        click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
+
+
+def _parts(
+    job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]
+) -> Iterator[Callable[[], object]]:
+    from reports.render import ci_comment, open_metrics, summary
     from reports.render.ci_annotations import remarks
 
     command = WORDS.text(shlex.join(["harness", *sys.argv[1:]]))
     compare = shlex.join(["harness", "compare", str(folder), *map(str, baselines)]) if baselines else ""
-    comment = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
-    (folder / "comment.md").write_text(comment, encoding="utf-8")
-    (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
-    keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
+    text = WORDS.known(
+        ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url, commit=commit_of(os.environ))
+    )
+    yield lambda: (folder / "comment.md").write_text(text, encoding="utf-8")
+    yield lambda: (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
+    yield lambda: keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
+    yield from told(job, remarks(verdict), WORDS.known(summary.render(verdict)), text)
+
+
+def told(
+    job: CiEnvironment, remarks: Sequence[Annotation], summary: str, comment: str
+) -> Iterator[Callable[[], object]]:
+    """What the system shows by itself: remarks beside the change, the step's summary, the comment."""
+    from harness.ci.annotations import commands
+
     if job.system == "github":
-        for line in commands(remarks(verdict)):
+        for line in commands(remarks):
             click.echo(WORDS.known(line))
         if job.summary:
-            append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
+            yield lambda: append(Path(job.summary), summary)
     if job.can_comment:
-        try:
-            click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
-        except HarnessError as error:
-            click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
+        yield lambda: _post(job, comment)
+
+
+def commit_of(environ: Mapping[str, str]) -> str:
+    """The newest commit of what is built, for a comment that may outlive it; empty where nobody says. On GitHub a
+    request's variable names a merge that nobody made, the event its own commit."""
+    found = environ.get("GITHUB_SHA") or environ.get("CI_COMMIT_SHA", "")
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        found = str(event["pull_request"]["head"]["sha"])
+    return found if re.fullmatch("[0-9a-f]{7,64}", found) else ""
+
+
+def _post(job: CiEnvironment, comment: str) -> None:
+    from harness.ci.comments import upsert
+
+    try:
+        click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
+    except HarnessError as error:
+        click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
 
 
 def append(path: Path, text: str) -> None:

@@ -40,7 +40,7 @@ def read_options_from_environment(root: click.Group) -> None:
 def refuse_unknown(path: str, command: click.Command) -> None:
     """:raises click.UsageError: a variable is named like one of this command's options, and is none."""
     begin = f"{PREFIX}_{path}_".upper().replace("-", "_").replace(" ", "_")
-    if not path:
+    if not path or isinstance(command, click.Group):  # what begins like a group's may be of a command in it
         return
     known = {str(option.envvar) for option in command.params if isinstance(option, click.Option) and option.envvar}
     for name in sorted(os.environ):
@@ -50,6 +50,24 @@ def refuse_unknown(path: str, command: click.Command) -> None:
             meant = f"did you mean {near[0]}?" if near else f"`harness {path} --help` lists the options"
             why = f"{_option(name, begin)} has to be typed" if typed else meant
             raise click.UsageError(f"the environment has {name}, which would be ignored: {why}; unset it")
+
+
+def refuse_misnamed(root: click.Group, path: str) -> None:
+    """:raises click.UsageError: an option of a group on the way to `path` has another variable than the one that is
+    set."""
+    group: click.Command = root
+    way: list[str] = []
+    for word in path.split():
+        group = group.commands[word] if isinstance(group, click.Group) else group
+        way.append(word)
+        for one in group.params if isinstance(group, click.Group) else ():
+            if not isinstance(one, click.Option) or not one.envvar:
+                continue
+            name = variable(" ".join(way), one)
+            if name != one.envvar and os.environ.get(name):
+                raise click.UsageError(
+                    f"the environment has {name}, which would be ignored: did you mean {one.envvar}?; unset it"
+                )
 
 
 def source(error: click.ClickException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,10 @@ import click
 
 from harness.cli.arguments import RunFolder
 from harness.core.counted import counted
-from harness.core.visible import visible
+from harness.core.errors import ExitCode
+from harness.core.visible import in_json, visible
 
 if TYPE_CHECKING:
-    from harness.history.change_points import ChangePoint
     from harness.history.model import Night
 
 FILE = Path("runs/history.db")
@@ -48,13 +48,21 @@ def add(path: Path, runs: tuple[Path, ...], commit: str, branch: str) -> None:
     from harness.history.store import HistoryStore
     from harness.record.store import open_run
     from reports.frames import load
+    from reports.judged_before import regressed_before
     from reports.night import night_of
     from reports.report import judged
 
     with HistoryStore(path) as store:
         for folder in runs:
             frames = load(open_run(folder).checked())
+            regressed = regressed_before(
+                folder
+            )  # against runs that may be gone: alone it would pass, and be a baseline
             night = night_of(frames, judged(folder), os.environ, commit=commit, branch=branch)
+            if regressed and night.exit_code == ExitCode.PASS:
+                night = night.model_copy(
+                    update={"exit_code": int(ExitCode.REGRESSION), "verdict": "fail", "sentence": regressed}
+                )
             new = store.add(night, _record_of(folder, night))
             click.echo(visible(f"{night.run_id}: {'added' if new else 'was there'} ({night.verdict})"))
 
@@ -70,12 +78,11 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
-        nights = store.nights(profile, target)
+        nights, accepted = store.nights(profile, target), store.accepted()
     for night in nights[-last:]:
-        click.echo(
-            visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
-        )
-    click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed")
+        verdict = f"{night.verdict}{', accepted' if night.run_id in accepted else ''}"
+        click.echo(visible(f"{night.started_at[:16]}  {verdict:12}  {night.profile} on {night.target}  {_what(night)}"))
+    click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed; times are UTC")
     for line in flaky(nights):
         click.echo(visible(line))
 
@@ -115,78 +122,129 @@ def show(path: Path, run_id: str) -> None:
 def trend(path: Path, operation: str, view: str, profile: str | None, target: str | None) -> None:
     """p95 of OPERATION over the runs, and since which run it is another.
 
-    Change points are found as docs/history.md says: with 1 % chance of one where nothing changed, from four runs on
-    either side.
+    Changes are found as docs/history.md says, of all operations together: with 1 % chance that one of them is said to
+    have changed where nothing did, from four runs on either side, and not for less than 10 % or 5 ms.
     """
     from harness.core.errors import UsageError
     from harness.core.frozen_model import closest
-    from harness.history.change_points import change_points
+    from harness.history import told
+    from harness.history.series import changes, every_series
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
         nights = [night for night in store.nights(profile, target) if night.complete]
+        accepted = store.accepted()
     series = sorted({night.series for night in nights})
     if len(series) > 1:
         named = "; ".join(f"--profile {one} --target {other}" for one, other, _ in series)
         raise UsageError("these runs are of several kinds", where=str(path), remedy=f"choose one: {named}")
-    found = [(night, value) for night in nights if (value := _p95(night, operation, view)) is not None]
+    plans = every_series(nights)
+    runs = max(plans.values(), key=lambda one: one[-1].started_at, default=[])
+    found = [(night, value) for night in runs if (value := _p95(night, operation, view)) is not None]
     if not found:
-        names = {row.operation for night in nights for row in night.operations if row.view == view}
+        names = {row.operation for night in runs for row in night.operations if row.view == view}
         raise UsageError(f"no run has a p95 of {operation} ({view})", where=str(path), remedy=closest(operation, names))
     values = [value for _, value in found]
     click.echo(f"{operation} ({view}), p95 over {counted(len(found), 'run')}: {_spark(values)}")
     for night, value in found[-SHOWN:]:
         click.echo(visible(f"  {night.started_at[:16]}  {_ms(value):>10}  {night.verdict:12} {_what(night)}"))
-    for change in change_points(values):
-        click.echo(visible(_change(change, [night for night, _ in found])))
-    if stale := _stale(nights):
+    all_of_them = changes(runs)
+    for change in all_of_them.of(operation, view):
+        click.echo(visible(told.of_one(change)))
+    for together in all_of_them.together:
+        click.echo(visible(told.of_all(together)))
+    if other := len(nights) - len(runs):
+        click.echo(f"{counted(other, 'run')} of another plan: not compared")
+    if stale := _stale(runs, accepted):
         click.echo(visible(stale))
 
 
-@history.command()
+@history.command("changes")
 @click.option("--profile", help="Runs of this profile alone.")
 @click.option("--target", help="Runs against this target alone.")
 @click.pass_obj
-def changes(path: Path, profile: str | None, target: str | None) -> None:
+def changes_(path: Path, profile: str | None, target: str | None) -> None:
     """Operations that changed over the runs.
 
-    And since when; flaky commits and stale baselines. In Markdown.
+    And since when; flaky commits and stale baselines. In Markdown; under GitHub also in the step's summary.
     """
-    from harness.history.choose import flaky
-    from harness.history.series import Series, every_series
+    from harness.cli.ci import add_to_summary
+    from harness.history.series import every_series
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
-        nights = store.nights(profile, target)
-    found = 0
-    for kind, runs in every_series(nights).items():
-        lines = []
-        every = Series.of(runs)
-        for one in every:
-            lines += [
-                f"{one.operation} ({one.view}) {_change(change, one.nights)}" for change in one.changes(len(every))
-            ]
-        stale_ = _stale([night for night in runs if night.complete])
-        lines += [*flaky(runs), *([stale_] if stale_ else [])]
-        found += len(lines)
-        click.echo(
-            visible(f"{kind[0]} on {kind[1]}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
-        )
-        for line in lines:
-            click.echo(visible(f"- {line}"))
-    if not nights:
-        click.echo("no run in this history")
+        nights, accepted = store.nights(profile, target), store.accepted()
+    kinds = every_series(nights)
+    said: list[str] = []
+    for (name, on, *_, plan), runs in kinds.items():
+        lines = _changes_of(runs, accepted)
+        several = sum(one.series == runs[0].series for one, *_ in kinds.values()) > 1
+        head = f"{name} on {on}" + (f", plan {plan[:8]}" if several else "")
+        said.append(f"{head}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
+        said += [f"- {line}" for line in lines]
+    for line in said or ["no run in this history"]:
+        click.echo(visible(line))
+    add_to_summary("Since when is what slower?", said)
+
+
+def _changes_of(runs: Sequence[Night], accepted: Collection[str]) -> list[str]:
+    """Of runs of one kind and plan."""
+    from harness.history import told
+    from harness.history.choose import flaky
+    from harness.history.series import changes
+
+    found = changes(runs)
+    lines = [told.named(one) for one in found.alone]
+    lines += [told.of_all(one) for one in found.together]
+    stale = _stale([night for night in runs if night.complete], accepted)
+    return [*lines, *flaky(runs), *([stale] if stale else [])]
 
 
 @history.command()
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="Of each profile and target, the newest.")
 @click.pass_obj
 def prune(path: Path, keep: int) -> None:
-    """Forget older runs."""
+    """Forget older runs.
+
+    But not those that are the baseline of a kept one: the newest nine that passed of each plan and branch.
+    """
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
         click.echo(f"{counted(store.prune(keep), 'run')} forgotten")
+
+
+@history.command()
+@click.argument("run_id", metavar="RUN_ID")
+@click.pass_obj
+def accept(path: Path, run_id: str) -> None:
+    """Take RUN_ID, and no run before it, as the baseline.
+
+    For a change that is wanted although it is slower (exit 12). The beginning of its id is enough; `harness history
+    forget` takes it back.
+    """
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        night = store.accept(run_id)
+    click.echo(visible(f"{night.run_id}: accepted; later runs are compared with it, and with what passes from then on"))
+
+
+@history.command()
+@click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
+@click.pass_obj
+def forget(path: Path, run_ids: tuple[str, ...]) -> None:
+    """Forget these runs, that no later one is compared with.
+
+    The beginning of an id is enough.
+    """
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        named = [store.named(one) for one in run_ids]
+        store.forget(named)
+    for one in named:
+        click.echo(visible(f"{one}: forgotten"))
 
 
 @history.command()
@@ -212,26 +270,18 @@ def export(path: Path) -> None:
 
     with HistoryStore(path, make=False) as store:
         for night in store.nights():
-            click.echo(night.model_dump_json())
+            click.echo(in_json(night.model_dump_json()))
 
 
 def _p95(night: Night, operation: str, view: str) -> float | None:
     return next((row.p95 for row in night.operations if row.operation == operation and row.view == view), None)
 
 
-def _change(change: ChangePoint, nights: Sequence[Night]) -> str:
-    last, first = nights[change.at - 1], nights[change.at]
-    commits = f", commits {last.commit[:12]}..{first.commit[:12]}" if last.commit and first.commit else ""
-    return (
-        f"since {first.started_at[:16]}: {_ms(change.after)} instead of {_ms(change.before)}"
-        f" ({(change.ratio - 1) * 100:+.0f} %); between {last.run_id} and {first.run_id}{commits};"
-        f" by chance: {change.chance * 100:.1f} %"
-    )
+def _stale(nights: Sequence[Night], accepted: Collection[str]) -> str:
+    """A series whose last good run is long ago compares with an old build."""
+    from harness.history.choose import is_good
 
-
-def _stale(nights: Sequence[Night]) -> str:
-    """A series whose last passing run is long ago compares with an old build."""
-    good = [place for place, night in enumerate(nights) if night.exit_code == 0]
+    good = [place for place, night in enumerate(nights) if is_good(night, accepted)]
     behind = len(nights) - 1 - good[-1] if good else len(nights)
     return f"the last {counted(behind, 'run')} did not pass: a baseline is from before them" if behind >= 5 else ""
 
@@ -264,7 +314,8 @@ def remember(path: Path, folder: Path, verdict: Any) -> None:
 
 
 def _record_of(folder: Path, night: Night) -> bytes | None:
-    """What a later run can be compared with; None for a run that is no baseline."""
+    """What a later run can be compared with; None for a run that is no baseline. One that is only slower may be
+    accepted as one."""
     from harness.history.packed import pack
 
-    return pack(folder) if night.exit_code == 0 and night.complete else None
+    return pack(folder) if night.exit_code in (ExitCode.PASS, ExitCode.REGRESSION) and night.complete else None

@@ -12,9 +12,9 @@ import click
 from harness.cli.arguments import HttpUrl, OutFile, RunFolder
 from harness.cli.history import remember
 from harness.core.counted import counted
-from harness.core.errors import ExitCode, HarnessError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.interrupts import Interrupted
-from harness.core.visible import visible
+from harness.core.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from reports.verdict import Verdict
@@ -35,20 +35,24 @@ def judge(
     with its code. `also`, `uncompared`, `remarks`: as `reports.report.report`."""
     from harness.cli.ci import tell_ci
     from reports.render import terminal
-    from reports.report import report
+    from reports.report import NotWritten, report
 
+    unwritten: NotWritten | None = None
     try:
-        verdict = report(
-            folder,
-            baselines,
-            also=also,
-            force=force,
-            html=html,
-            uncompared=uncompared,
-            remarks=remarks,
-            history=history,
-        )
-        terminal.write(verdict, folder, sys.stdout, html=html)
+        try:
+            verdict = report(
+                folder,
+                baselines,
+                also=also,
+                force=force,
+                html=html,
+                uncompared=uncompared,
+                remarks=remarks,
+                history=history,
+            )
+        except NotWritten as error:  # a full disk hides no verdict
+            verdict, unwritten = error.verdict, error
+        terminal.write(verdict, folder, sys.stdout, html=html and unwritten is None)
         tell_ci(folder, verdict, baselines)
         if history is not None:
             _remember(history, folder, verdict)
@@ -57,6 +61,9 @@ def judge(
             "while the report was written", record=str(folder), remedy=f"`harness report {folder}` writes it anew"
         )
         raise
+    if unwritten is not None:
+        click.echo(visible_lines(f"error: {unwritten}"), err=True)
+        sys.exit(verdict.exit_code or int(unwritten.exit_code))
     sys.exit(verdict.exit_code)
 
 
@@ -77,12 +84,18 @@ def report(folder: Path) -> None:
     """Judge RUN again and render its report, from its record alone.
 
     `latest` is the newest run in runs/. RUN is compared with what it was compared with before, as far as that is still
-    there; else the report says which runs are gone.
+    there; else the report says which runs are gone, and one that was slower than they were is inconclusive.
     """
-    from reports.judged_before import judged_before
+    from reports.judged_before import GONE, judged_before, regressed_before
 
-    before = judged_before(folder)
-    judge(folder, before.folders, also=before.also, remarks=(before.note,) if before.note else ())
+    before, regressed = judged_before(folder), regressed_before(folder)
+    judge(
+        folder,
+        before.folders,
+        also=before.also,
+        remarks=(before.note,) if before.note else (),
+        uncompared=f"{GONE}{regressed.removesuffix('.')}" if regressed else "",
+    )
 
 
 @click.command()
@@ -141,7 +154,19 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
     from reports.frames import load
     from reports.render import terminal
 
+    _refuse_twice([open_run(one).manifest.run_id for one in (folder, *also, *baselines)])
     run, *others = (load(open_run(one)) for one in (folder, *also))
     found = compared(run, [load(open_run(baseline)) for baseline in baselines], also=others, force=force)
     click.echo("\n".join(terminal.comparison(found)))
     sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))
+
+
+def _refuse_twice(ids: Sequence[str]) -> None:
+    """:raises UsageError: a run is named twice, or its copy: it would count as two, and chance as less than it is."""
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        raise UsageError(
+            f"named twice: {', '.join(twice)}",
+            where="harness compare",
+            remedy="name each run once, whatever its copies",
+        )

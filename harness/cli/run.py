@@ -137,6 +137,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
     from harness.cli import progress
     from harness.config import slo_reach as reach
     from harness.config.load import load_profile, load_slo_file, load_target
+    from harness.config.text_file import usable_folder, writable
     from harness.history.store import HistoryStore
     from harness.run import supervisor as rehearsal
     from harness.run.baselines import SANDBOX, as_recorded, opened
@@ -176,8 +177,13 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
         **shown,
     )
     environment = run_request.target.environment if run_request.target is not None else "sandbox"
-    if options["history"] is not None and options["history"].exists():
-        HistoryStore(options["history"]).close()  # a damaged one is refused before anything is sent
+    if (
+        history := options["history"]
+    ) is not None:  # one that is damaged, or cannot be, is refused before anything is sent
+        if history.exists():
+            HistoryStore(writable(history, "history")).close()
+        else:
+            usable_folder(history.parent, "--history")
     baselines = opened(
         options["baseline"],
         run_request.out,

@@ -8,6 +8,8 @@ import click
 
 from harness.cli.arguments import OutFile
 from harness.cli.output_file import write_whole
+from harness.core.counted import counted
+from harness.core.visible import visible
 
 
 @click.group()
@@ -56,4 +58,4 @@ def export(
         click.echo(text, nl=False)
     else:
         write_whole(path, text)
-        click.echo(f"{len(found)} promises: {path}", err=True)
+        click.echo(visible(f"{counted(len(found), 'promise')}: {path}"), err=True)

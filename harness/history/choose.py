@@ -2,7 +2,8 @@
 
 The rule: the last K runs of the same target, profile and plan that passed, were made to their end, whose record is
 kept, and whose machine did the canary's fixed work about as fast as this one does. A run is never compared with one
-machine's figures on another.
+machine's figures on another. A slower run that somebody accepted (`harness history accept`) is one of them, and no run
+before it is: otherwise a slowdown that is wanted would be red for ever.
 
 One night against seven tells a large change only (docs/numbers.md). Where the history reaches back far enough the two
 nights before stand with this one, and the three are asked together as well, against the seven before them: so a change
@@ -13,19 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from harness.core.counted import counted
+from harness.history.machine import canary, same
 from harness.history.model import Night
 
 COUNT = 7
 """Baseline runs: with three runs on the other side enough for an exact test (docs/numbers.md), and a week of nights."""
-CANARY_RATIO = 1.4
-"""Canaries of one idle machine differ by 5 %; one busy core of two makes 1.4 to 2.3."""
 WITH, FEWEST = 2, 5
 """Nights before this one that stand with it, and the fewest that have to be left as a baseline then."""
 STALE_DAYS, STALE_RUNS = 14, 5
 """A newest baseline that is so old, or from before so many runs that did not pass, is noted."""
+AHEAD = timedelta(hours=1)
+"""A run that is dated further from now was made by a wrong clock, and would be the newest for as long."""
 FAILED = (10, 11, 12)
 """Exit codes that say something definite against the target."""
 
@@ -52,8 +54,7 @@ class Wanted:
 
     def same_machine(self, night: Night) -> bool:
         """Whether its canary matches; a run without one matches."""
-        pairs = ((self.canary_cpu_ms, night.canary_cpu_ms), (self.canary_loopback_us, night.canary_loopback_us))
-        return all(not now or not then or 1 / CANARY_RATIO <= now / then <= CANARY_RATIO for now, then in pairs)
+        return same((self.canary_cpu_ms, self.canary_loopback_us), canary(night))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +68,41 @@ class Choice:
 
 
 def choose(
-    nights: Sequence[Night], wanted: Wanted, recorded: Collection[str], now: datetime, count: int = COUNT
+    nights: Sequence[Night],
+    wanted: Wanted,
+    recorded: Collection[str],
+    now: datetime,
+    count: int = COUNT,
+    *,
+    accepted: Collection[str] = (),
 ) -> Choice:
     """The baseline of a run, by the rule above.
 
     :param nights: of the history, the oldest first. :param recorded: run ids whose record the history holds.
+    :param accepted: ids of runs that somebody accepted.
     """
     of = f"{wanted.profile} on {wanted.target}" + (f", branch {wanted.branch}" if wanted.branch is not None else "")
-    alike = [night for night in nights if wanted.alike(night)]
-    good = [night for night in alike if night.exit_code == 0 and night.complete]
+    ever = [night for night in nights if wanted.alike(night)]
+    alike = [night for night in ever if night.at <= now + AHEAD]
+    ahead = tuple(
+        f"Not compared with {night.run_id}: it is dated {night.started_at[:16]}, which is to come; a clock is wrong."
+        for night in ever
+        if night.at > now + AHEAD
+    )
+    since = max((night.started_at for night in alike if night.run_id in accepted), default="")
+    good = [night for night in alike if is_good(night, accepted) and night.started_at >= since]
     kept = [night for night in good if night.run_id in recorded]
     if not kept:
         why = (
             f"the history holds no run of {of} with this plan"
+            if not ever
+            else f"every run of {of} with this plan is dated in what is to come"
             if not alike
             else f"of {counted(len(alike), 'run')} of {of} none passed"
             if not good
             else f"of {counted(len(good), 'run')} of {of} that passed none has its record kept"
         )
-        return Choice(notes=(f"Compared with nothing: {why}.",))
+        return Choice(notes=(f"Compared with nothing: {why}.", *ahead))
     matching = [night for night in kept if wanted.same_machine(night)]
     if not matching:
         return Choice(
@@ -93,19 +110,25 @@ def choose(
                 f"Compared with nothing: {counted(len(kept), 'run')} of {of} passed, none of them on a machine "
                 f"about as fast as "
                 "this one (canary).",
+                *ahead,
             )
         )
     newest = tuple(matching[::-1])
     # Those of a branch are its own; who compares with another branch's nights stands alone.
     also = newest[:WITH] if wanted.branch is None and len(newest) >= WITH + FEWEST else ()
     chosen = newest[len(also) :][:count]
-    return Choice(chosen, also, stale(alike, newest[0], now))
+    return Choice(chosen, also, (*stale(alike, newest[0], now), *ahead))
+
+
+def is_good(night: Night, accepted: Collection[str] = ()) -> bool:
+    """Whether a run may be a baseline, by what it came to."""
+    return night.complete and (night.exit_code == 0 or night.run_id in accepted)
 
 
 def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ...]:
     """What is old about a baseline whose newest run is `newest`."""
     found = []
-    if (days := (now - _at(newest)).days) >= STALE_DAYS:
+    if (days := (now - newest.at).days) >= STALE_DAYS:
         found.append(f"The newest baseline run, {newest.run_id}, is {days} days old.")
     since = [night for night in alike if night.started_at > newest.started_at]
     if len(since) >= STALE_RUNS and all(night.exit_code != 0 for night in since):
@@ -130,8 +153,3 @@ def flaky(nights: Sequence[Night]) -> tuple[str, ...]:
                 f"{counted(len(failed), 'time')} (exit {codes})"
             )
     return tuple(found)
-
-
-def _at(night: Night) -> datetime:
-    found = datetime.fromisoformat(night.started_at.replace("Z", "+00:00"))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

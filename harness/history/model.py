@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+def storable(text: str) -> str:
+    """What the environment or a command line gave, which may hold bytes that are no UTF-8: those as their escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class OperationFigures(BaseModel):
@@ -38,6 +45,23 @@ class Night(BaseModel):
     canary_cpu_ms: float | None = None  # of fixed work on the machine, the slower of before and after
     canary_loopback_us: float | None = None
     operations: tuple[OperationFigures, ...] = ()
+
+    @field_validator("commit", "branch", mode="before")
+    @classmethod
+    def _storable(cls, text: object) -> object:
+        return storable(text) if isinstance(text, str) else text
+
+    @field_validator("started_at")
+    @classmethod
+    def _an_instant(cls, text: str) -> str:
+        datetime.fromisoformat(text)
+        return text
+
+    @property
+    def at(self) -> datetime:
+        """When it began."""
+        found = datetime.fromisoformat(self.started_at)
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
     @property
     def series(self) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ A runner in CI keeps nothing but a cache; with the archive inside, the history i
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -60,8 +61,9 @@ def unpack(run_id: str, packed: bytes, out: Path) -> Path:
                 raise _damaged(run_id)
             folder.mkdir(parents=True, exist_ok=True)
             for name in archive.namelist():
-                (folder / name).write_bytes(archive.read(name))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:  # RuntimeError: a password
+                _lay(folder / name, archive.read(name))
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:  # RuntimeError: a password,
+        # or a way of packing that is not known
         raise _damaged(run_id) from error
     except OSError as error:
         raise HarnessError(
@@ -72,9 +74,18 @@ def unpack(run_id: str, packed: bytes, out: Path) -> Path:
     return folder
 
 
+def _lay(path: Path, data: bytes) -> None:
+    """Whole or not at all, and not anew: another run beside this one may be reading it."""
+    if path.is_file() and path.stat().st_size == len(data):
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)
+
+
 def _damaged(run_id: str) -> UsageError:
     return UsageError(
         f"the record of run {run_id!r:.80} in this history is damaged",
         where="the history",
-        remedy="restore the file from a copy, or forget the run with `harness history prune`",
+        remedy="restore the file from a copy, or `harness history forget` the run",
     )

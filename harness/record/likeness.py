@@ -10,11 +10,18 @@ from harness.record.manifest import Manifest
 
 
 def differences(
-    profile: Profile, environment: str, baseline: Manifest, *, complete: bool, run_id: str | None = None
+    profile: Profile,
+    environment: str,
+    baseline: Manifest,
+    *,
+    complete: bool,
+    run_id: str | None = None,
+    target: str | None = None,
 ) -> list[str]:
     """What makes a baseline unlike a run, in words; seeds and descriptions may differ.
 
     :param run_id: of the run, None before it has one. :param complete: whether the baseline's record is whole.
+    :param target: the run's, by name; None where two may be compared.
     """
     theirs, found = baseline.run_id, []
     if theirs == run_id:
@@ -25,6 +32,8 @@ def differences(
         found.append(f"{theirs} ran another version of profile {profile.name!r} ({', '.join(changed)})")
     if environment != baseline.target_environment:
         found.append(f"{theirs} ran against {baseline.target_environment}, this run {environment}")
+    elif target is not None and target != baseline.target_name:
+        found.append(f"{theirs} ran against {baseline.target_name!r}, this run {target!r}")
     if not complete or baseline.status != "complete":
         found.append(f"{theirs} is not a complete run")
     return found

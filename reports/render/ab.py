@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.ci.annotations import Annotation, Level
-from harness.ci.marker import marker
+from harness.ci.marker import COMPARED, marker
 from harness.core.visible import visible
 from reports.ab.judge import slower
 from reports.ab.model import AbAnswer
 from reports.compare_rows import CompareRow
-from reports.render.ci_comment import as_code, as_url
+from reports.render.ci_comment import as_code, as_url, of_commit
 from reports.render.junit import clean
 from reports.render.lines import columns, wrapped
 from reports.render.summary import CHANGE_MARK, MARK, md
@@ -73,10 +73,11 @@ def summary(found: AbAnswer) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def comment(found: AbAnswer, *, command: str = "", job_url: str = "") -> str:
-    """Beside a change; its first line is the marker by which the next one finds it. command: what repeats it."""
+def comment(found: AbAnswer, *, command: str = "", job_url: str = "", commit: str = "") -> str:
+    """Beside a change; its first line is the marker by which the next one finds it. command: what repeats it. commit:
+    the head's."""
     title, sentence, *rest = summary(found).strip().split("\n\n")
-    blocks = [f"{marker(f'ab {found.profile}', found.head)}\n{title}", sentence]
+    blocks = [f"{marker(f'{COMPARED} {found.profile}', found.head)}\n{title}", f"{sentence}{of_commit(commit)}"]
     regressed = found.regressed
     if regressed:
         blocks.append(_table(regressed))

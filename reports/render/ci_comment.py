@@ -19,13 +19,14 @@ from reports.verdict import Verdict
 SHOWN = 10
 
 
-def render(verdict: Verdict, *, command: str = "", compare: str = "", job_url: str = "") -> str:
-    """command: what repeats the run. compare: what lays it beside its baselines. job_url: where its report is."""
+def render(verdict: Verdict, *, command: str = "", compare: str = "", job_url: str = "", commit: str = "") -> str:
+    """command: what repeats the run. compare: what lays it beside its baselines. job_url: where its report is. commit:
+    that was tested; a comment stays when a later one could not be."""
     facts = verdict.facts
     blocks = [
         f"{marker(facts.profile, facts.target_name)}\n"
         f"## {MARK[verdict.verdict]} {verdict.verdict.upper()}: {md(facts.profile)} on {md(facts.target_name)}",
-        f"{md(verdict.sentence)} Exit code {verdict.exit_code}, {md(verdict.meaning)}.",
+        f"{md(verdict.sentence)} Exit code {verdict.exit_code}, {md(verdict.meaning)}.{of_commit(commit)}",
     ]
     if verdict.comparison is not None and verdict.comparison.regressed:
         blocks.append(_regressed(verdict.comparison.regressed))
@@ -60,6 +61,10 @@ def _regressed(rows: Sequence[CompareRow]) -> str:
 def _list(lines: Sequence[str]) -> str:
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return "\n".join(f"- {md(line)}" for line in [*lines[:SHOWN], *more])
+
+
+def of_commit(commit: str) -> str:
+    return f" Of commit {commit[:12]}." if commit else ""
 
 
 def as_code(command: str) -> str:

@@ -165,11 +165,40 @@ def comparison(found: Comparison) -> str:
 
 
 def md(text: str) -> str:
-    """Text as literal Markdown: no markup, no HTML, no table cell borders, no mentions, no links, nothing unseen."""
+    """Text as literal Markdown, wherever it stands in a line: no markup, no HTML, no table cell borders, no links,
+    nothing unseen; nobody is mentioned, nothing referred to, and no line begins a list or a command of GitLab's."""
     flat = visible(" ".join(text.split()))
-    escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    escaped = escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
-    return re.sub(r"([\\`*_\[\]|~#])(?![0-9]+;)", r"\\\1", escaped)
+    return _BEGIN.sub(_begun, _SIGN.sub(_literal, flat))
+
+
+NOTHING = "&#8203;"
+"""A space without width. GitHub and GitLab look for names and numbers after entities and backslashes are resolved: only
+what stands between sign and name keeps them apart."""
+_SIGN = re.compile(r"://|www\.|GH-(?=[0-9])|[&<>@$\\`*_\[\]|~#]|[!%](?=[0-9])")
+_ENTITY = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "@": f"&#64;{NOTHING}",
+    "$": "<span>$</span>",
+    "://": ":&#47;&#47;",
+    "www.": "www&#46;",
+}
+_REFERS = ("#", "!", "$", "%", "&", "~", "GH-")
+"""Before a number: an issue, a request, a snippet, a milestone, an epic, a label."""
+_BEGIN = re.compile(r"^(?:/|[-+](?=[ -]|$)|=(?==*$)|([0-9]{1,9})([.)])(?= |$))")
+
+
+def _literal(found: re.Match[str]) -> str:
+    sign = found[0]
+    shown = _ENTITY.get(sign) or (f"\\{sign}" if sign in "\\`*_[]|~#" else sign)
+    return shown + (NOTHING if sign in _REFERS and found.string[found.end() : found.end() + 1].isdigit() else "")
+
+
+def _begun(found: re.Match[str]) -> str:
+    if found[0] == "/":
+        return "&#47;"
+    return f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[0]}"
 
 
 def _slo_table(rows: Sequence[SloRow]) -> str:
@@ -231,8 +260,8 @@ def _plans(found: DatabaseView) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """A statement within a table's cell."""
-    return f"`{visible(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+    """A statement within a table's cell: between backticks no escape keeps `|` from ending it in every case."""
+    return f"<code>{md(text)}</code>"
 
 
 def _health(verdict: Verdict) -> str:

@@ -168,3 +168,20 @@ def test_a_burn_rate_that_nothing_can_reach_is_left_out() -> None:
     half = LatencySlo(name="Median", operation="home_feed", view=View.SERVER, percentile=50, limit_ms=100)
     (promise,), _ = promises((half,), Metrics())
     assert [burn.threshold(promise.budget) for burn in BURN_RATES] == [None, None, None, 0.5]
+
+
+def test_names_of_other_scripts_and_signs_are_kept_apart_and_are_no_template(tmp_path: Path) -> None:
+    """Two groups of one name, or an annotation that is a template, and Prometheus takes none of the file."""
+    names = ("Лента", "Матчи", "Feed!", "Feed?", "{{ $labels.job }} under {{.Value}}", "x" * 70 + "1", "x" * 70 + "2")
+    slos = "".join(
+        f'[[slo]]\nkind = "latency"\nname = "{name}"\noperation = "home_feed"\nview = "server"\nlimit_ms = 300\n'
+        for name in names
+    )
+    (tmp_path / "slo.toml").write_text(slos, encoding="utf-8")
+    found = yaml.safe_load(exported("--prometheus", "--slo", str(tmp_path / "slo.toml")))["groups"]
+    groups = [one["name"] for one in found]
+    assert len(set(groups)) == len(groups) == len(names) + 1
+    assert all(NAME.fullmatch(name.removeprefix("slo-")) for name in groups)
+    told = [text for group in found for rule in group["rules"] for text in rule.get("annotations", {}).values()]
+    assert [text for text in told if "$labels" in text]
+    assert not [text for text in told if "{{" in text.replace('{{ "{{" }}', "")]

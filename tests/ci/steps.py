@@ -94,8 +94,9 @@ class Job:
                 if self.failed:
                     return False
                 continue
-            name, _, wanted = part.partition(" == ")
-            if self.contexts[name.strip()] != wanted.strip().strip("'"):
+            name, sign, wanted = part.partition(" == " if " == " in part else " != ")
+            same = self.contexts[name.strip()] == wanted.strip().strip("'")
+            if same != (sign == " == "):
                 return False
         return not (self.failed and "always()" not in text)
 

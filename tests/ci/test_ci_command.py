@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_github_gets_three_workflows_that_parse(tmp_path: Path) -> None:
             assert "${{" not in step.get("run", ""), "what others write never stands in a script"
         assert job["timeout-minutes"] <= 180
     smoke, nightly, rehearsal = (workflow(folder / f"harness-{name}.yml") for name in ("smoke", "nightly", "rehearsal"))
-    assert set(smoke["on"]) == {"pull_request", "push"}
+    assert set(smoke["on"]) == {"pull_request", "push", "workflow_dispatch"}
     assert smoke["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert "schedule" in nightly["on"]
     assert nightly["permissions"] == {"contents": "read"}
@@ -107,7 +108,7 @@ def test_only_what_was_merged_becomes_a_baseline(tmp_path: Path) -> None:
     init(tmp_path, "github")
     (job,) = workflow(tmp_path / ".github/workflows/harness-smoke.yml")["jobs"].values()
     (save,) = [step for step in job["steps"] if "cache/save" in step.get("uses", "")]
-    assert "github.event_name == 'push'" in save["if"]
+    assert "github.event_name != 'pull_request'" in save["if"]
 
 
 def test_a_target_brings_its_option_and_its_secrets(tmp_path: Path) -> None:
@@ -126,6 +127,55 @@ def test_a_target_brings_its_option_and_its_secrets(tmp_path: Path) -> None:
     assert "--baseline branch:trunk" in (tmp_path / ".github/workflows/harness-smoke.yml").read_text()
 
 
+def test_a_fork_that_is_given_no_secret_is_not_red(tmp_path: Path) -> None:
+    (tmp_path / "staging.toml").write_text(TARGET)
+    init(tmp_path, "github", "--target", "staging.toml")
+    path = tmp_path / ".github/workflows/harness-smoke.yml"
+    (job,) = workflow(path)["jobs"].values()
+    assert "head.repo.full_name == github.repository" in job["if"]
+    assert "pull_request_target" not in workflow(path)["on"]
+    init(tmp_path, "github", "--force")
+    (job,) = workflow(path)["jobs"].values()
+    assert "if" not in job, "a sandbox of its own needs no secret"
+
+
+@pytest.mark.parametrize("branch", ["1.0", "true", "null", "2026", "release/1.x", "0x1F"])
+def test_a_branch_is_a_name_whatever_yaml_would_make_of_it(tmp_path: Path, branch: str) -> None:
+    assert init(tmp_path, "github", "--branch", branch).exit_code == 0
+    assert workflow(tmp_path / ".github/workflows/harness-smoke.yml")["on"]["push"]["branches"] == [branch]
+
+
+@pytest.mark.parametrize("name", ["my #1.toml", "a: b.toml", "${{ x }}.toml"])
+def test_a_file_that_no_workflow_can_name_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(TARGET)
+    done = init(tmp_path, "github", "--target", name)
+    assert "cannot stand in a workflow" in str(done.exception)
+    assert not (tmp_path / ".github").exists()
+
+
+def test_runs_against_one_target_wait_for_each_other_on_gitlab(tmp_path: Path) -> None:
+    (tmp_path / "main.toml").write_text(TARGET)
+    for arguments, group in (((), None), (("--target", "main.toml"), "harness-target")):
+        assert init(tmp_path, "gitlab", "--force", *arguments).exit_code == 0
+        found = yaml.safe_load((tmp_path / ".gitlab" / "harness.yml").read_text(encoding="utf-8"))
+        assert found[".harness"].get("resource_group") == group
+        assert found["harness nightly"]["resource_group"] == (group or "harness-nightly")
+
+
+def test_a_name_with_a_space_reaches_the_command_whole(tmp_path: Path) -> None:
+    (tmp_path / "my staging's.toml").write_text(TARGET)
+    for system, path in (("github", ".github/workflows/harness-nightly.yml"), ("gitlab", ".gitlab/harness.yml")):
+        assert init(tmp_path, system, "--target", "my staging's.toml").exit_code == 0
+        found = yaml.safe_load((tmp_path / path).read_text(encoding="utf-8"))
+        lines = (
+            [step.get("run", "") for step in found["jobs"]["nightly"]["steps"]]
+            if system == "github"
+            else found["harness nightly"]["script"]
+        )
+        (line,) = [one for one in lines if one.startswith("harness run")]
+        assert shlex.split(line)[3:5] == ["--target", "my staging's.toml"]
+
+
 def test_gitlab_gets_one_file_that_parses(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "movinesta-harness"\n')
     done = init(tmp_path, "gitlab")
@@ -137,6 +187,11 @@ def test_gitlab_gets_one_file_that_parses(tmp_path: Path) -> None:
     assert compared["script"][-1] == "harness ab --base-code .harness-base"
     assert compared["artifacts"]["reports"]["junit"] == "runs/ci/ab/junit.xml"
     assert found[".harness"]["before_script"][0] == "make install"
+    after = "\n".join(found["harness nightly"]["after_script"]).replace("$PWD/.venv/bin", str(tmp_path))
+    (tmp_path / "harness").write_text("#!/bin/sh\necho called $@ >> calls\n")
+    (tmp_path / "harness").chmod(0o755)
+    subprocess.run(["sh", "-ec", after], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, check=True)
+    assert "called history prune --keep 90" in (tmp_path / "calls").read_text(), "in a shell of its own"
     assert found[".harness"]["artifacts"]["reports"] == {
         "junit": "runs/ci/junit.xml",
         "metrics": "runs/ci/metrics.txt",
@@ -231,6 +286,21 @@ def test_github_is_told_everything(
     assert json.loads((kept / "verdict.json").read_text())["exit_code"] == verdict.exit_code
 
 
+@pytest.mark.parametrize("event", ['{"pull_request": {"head": {"sha": "' + "ab" * 20 + '"}}}', "{}", "no JSON", None])
+def test_a_comment_names_its_commit_for_it_may_outlive_it(
+    event: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later commit whose run is refused leaves the comment of the one before. Of a request GITHUB_SHA is a merge."""
+    for name, value in {**GITHUB, "GITHUB_SHA": "cd" * 20, "GITHUB_EVENT_PATH": str(tmp_path / "event")}.items():
+        monkeypatch.setenv(name, value)
+    if event is not None:
+        (tmp_path / "event").write_text(event)
+    folder, verdict, baselines = slower(tmp_path)
+    tell_ci(folder, verdict, baselines)
+    commit = ("ab" if event and "sha" in event else "cd") * 6
+    assert f" Of commit {commit}.\n" in (folder / "comment.md").read_text(encoding="utf-8")
+
+
 def test_a_summary_that_is_full_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary = tmp_path / "summary"
     summary.write_text("x" * (1024 * 1024 - 2000))
@@ -253,7 +323,9 @@ def test_what_cannot_be_written_or_posted_changes_no_verdict(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     tell_ci(*slower(tmp_path))
-    assert "could not be told" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "could not be told" in said
+    assert "could not be posted: no answer" in said, "one keeps the other not back"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "")
     (tmp_path / "b").mkdir()
     tell_ci(*slower(tmp_path / "b"))

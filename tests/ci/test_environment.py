@@ -38,6 +38,9 @@ def test_github() -> None:
     assert mine is not None
     assert mine.can_comment
     assert "ghs_abcdefgh" not in repr(mine)
+    pasted = detect(GITHUB | {"HARNESS_CI_TOKEN": " ghs_abcdefgh\n"})
+    assert pasted is not None
+    assert pasted.token.reveal() == "ghs_abcdefgh", "a line end is no part of a header"
     push = detect(GITHUB | {"HARNESS_CI_TOKEN": "ghs_abcdefgh", "GITHUB_REF": "refs/heads/main"})
     assert push is not None
     assert not push.can_comment

@@ -75,6 +75,7 @@ def job(checkout: Path, event: str, run: int) -> Job:
         "github.token": "",
         "github.ref": "refs/pull/12/merge" if pull else "refs/heads/main",
         "github.base_ref": "main" if pull else "",
+        "inputs.accept": "",
     }
     environ = {
         name: value
@@ -130,6 +131,28 @@ def test_a_push_to_main_and_a_pull_request_after_it(checkout: Path) -> None:
     assert "harness run brief.toml" in comment
     assert "https://github.com/acme/films/actions/runs/2" in comment
     assert [one.name for one in pull.cache.iterdir()] == ["harness-smoke-1-1"]  # of main alone
+
+
+def test_what_is_slower_and_wanted_is_accepted_by_hand(checkout: Path) -> None:
+    """The step itself, with a run of the cache: no load is made, and the next job finds it accepted."""
+    from harness.history.store import HistoryStore
+    from tests.history.test_history import night
+
+    dispatched = job(checkout, "workflow_dispatch", 7)
+    dispatched.contexts = {**dispatched.contexts, "inputs.accept": "r0001"}
+    kept = dispatched.cache / "harness-smoke-0-1"
+    with HistoryStore(kept / "history.db") as store:
+        store.add(night(1, exit_code=12, verdict="fail"), b"record")
+    path = smoke_of(checkout)
+    text = path.read_text().replace("harness run brief.toml", "echo harness run brief.toml")
+    path.write_text(text.replace("path: runs", "path: bin"))
+    steps = {step.name: step for step in dispatched.run(path)}
+    shutil.rmtree(kept)
+    assert steps["Accept what is slower and wanted"].code == 0, steps["Accept what is slower and wanted"].said
+    saved = dispatched.cache / "harness-smoke-7-1"
+    with HistoryStore(saved / "history.db") as store:
+        assert store.accepted() == {"r0001"}
+    shutil.rmtree(saved)
 
 
 COMPARED = "harness ab brief-ab.toml --base-code .harness-base"

@@ -97,6 +97,15 @@ def test_a_variable_that_is_no_option_is_refused_and_nothing_starts(tmp_path: Pa
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_group_takes_what_its_commands_take_and_names_its_own() -> None:
+    """HARNESS_CI_TOKEN is no option of `harness ci`, and no reason to refuse its help."""
+    code, said = harness("ci", "--help", HARNESS_CI_TOKEN="x", HARNESS_CI_INIT_BRANCH="main")
+    assert code == 0, said
+    code, said = harness("history", "list", HARNESS_HISTORY_FILE="elsewhere.db")
+    assert code == 2
+    assert "did you mean HARNESS_HISTORY?" in said
+
+
 def test_what_allows_something_has_to_be_typed() -> None:
     code, said = harness("run", "smoke", HARNESS_RUN_ALLOW_PRODUCTION="1")
     assert code == 2

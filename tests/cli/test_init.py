@@ -42,6 +42,21 @@ def test_it_writes_a_project_and_prints_two_commands(tmp_path: Path) -> None:
     assert [command for command in commands if f"    {command}\n" not in readme] == []
 
 
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_the_workflow_comes_with_it(system: str, tmp_path: Path) -> None:
+    """The same files that `harness ci init` writes."""
+    assert harness("init", "mine", "--ci", system, folder=tmp_path).returncode == 0
+    (tmp_path / "other").mkdir()
+    assert harness("ci", "init", system, folder=tmp_path / "other").returncode == 0
+    written = {path.relative_to(tmp_path / "other") for path in (tmp_path / "other").rglob("*") if path.is_file()}
+    assert len(written) == (3 if system == "github" else 1)
+    for path in written:
+        assert (tmp_path / "mine" / path).read_text() == (tmp_path / "other" / path).read_text()
+    again = harness("init", "mine", "--ci", system, folder=tmp_path)
+    assert again.returncode == 2
+    assert all(str(path) in again.stderr for path in written)
+
+
 def test_elsewhere_it_says_where_to_go(tmp_path: Path) -> None:
     done = harness("init", "my tests/of the app", folder=tmp_path)
     assert done.stdout.splitlines()[0] == "cd 'my tests/of the app'"

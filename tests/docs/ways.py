@@ -22,7 +22,7 @@ FILES = {"slo": "--slo", "ci": "--target"}
 CLUSTERS = ("docs/kubernetes.md", "docs/cloud.md", "docs/sizing.md")
 """Pages about machines that no test has."""
 PLACEHOLDERS = frozenset(
-    ("RUN", "FILE", "PROFILE", "BASELINE...", "...", "app.har", "../movinesta", "from-the-cache.db")
+    ("RUN", "RUN_ID", "FILE", "PROFILE", "BASELINE...", "...", "app.har", "../movinesta", "from-the-cache.db")
 )
 """What stands for something that only a reader has."""
 

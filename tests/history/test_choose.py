@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.history.choose import CANARY_RATIO, COUNT, FEWEST, WITH, Choice, Wanted, choose, flaky
+from harness.history.choose import COUNT, FEWEST, WITH, Choice, Wanted, choose, flaky
+from harness.history.machine import CANARY_RATIO
 from harness.history.model import Night
 
 NOW = datetime(2026, 1, 25, 3, tzinfo=UTC)
@@ -114,3 +115,31 @@ def test_a_commit_that_passed_and_failed_is_flaky() -> None:
     )
     assert line == "flaky: nightly on staging at abc passed 1 and failed 2 times (exit 10, 11)"
     assert flaky([night(1, commit="abc"), night(2, commit="abc", exit_code=10, plan_digest="other")]) == ()
+
+
+def test_a_night_that_a_wrong_clock_dated_is_not_the_newest_for_ever() -> None:
+    ahead = night(20, run_id="ahead", started_at="2027-01-01T03:00:00+00:00")
+    found = chosen(*(night(number) for number in range(10, 19)), ahead)
+    assert "ahead" not in ids(found) + [one.run_id for one in found.also]
+    assert found.notes == (
+        "Not compared with ahead: it is dated 2027-01-01T03:00, which is to come; a clock is wrong.",
+    )
+    alone = chosen(ahead)
+    assert alone.nights == ()
+    assert "is dated in what is to come" in alone.notes[0]
+
+
+def test_a_slower_night_that_was_accepted_begins_a_new_baseline() -> None:
+    """Otherwise what is wanted would be red for ever: no night after it passes, and none becomes a baseline."""
+    before = [night(number) for number in range(8, 16)]
+    slower = [night(number, exit_code=12, verdict="fail") for number in (16, 17, 18)]
+    refused = chosen(*before, *slower)
+    assert "r0016" not in ids(refused)
+    every = [*before, *slower]
+    recorded = {one.run_id for one in every}
+    found = choose(every, WANTED, recorded, NOW, accepted={"r0017"})
+    assert (ids(found), found.also) == (["r0017"], ())
+    since = [*every, night(19), night(20)]
+    found = choose(since, WANTED, recorded | {"r0019", "r0020"}, NOW, accepted={"r0017"})
+    assert ids(found) == ["r0020", "r0019", "r0017"], "and what passed since; not the one before, nor the one after it"
+    assert ids(choose(since, WANTED, recorded, NOW, accepted={"r0017", "gone"})) == ["r0017"]

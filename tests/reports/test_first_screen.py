@@ -172,6 +172,34 @@ def test_earlier_runs_say_since_which_night_and_between_which_commits() -> None:
     assert Past(past.nights[-2:]).series("swipe_deck", "server") is None
 
 
+def test_what_most_operations_did_together_is_said_so_and_of_no_other() -> None:
+    """Seven of eight became slower in one night, with the machine's canary."""
+    source = random.Random(1)
+
+    def figures(number: int) -> tuple[OperationFigures, ...]:
+        return tuple(
+            OperationFigures(
+                operation=f"op{one}",
+                view="server",
+                samples=900,
+                p95=100.0 * (1.25 if number >= 10 and one else 1.0) * source.lognormvariate(0, 0.03),
+            )
+            for one in range(8)
+        )
+
+    made = [
+        night.model_copy(update={"operations": figures(number), "canary_cpu_ms": 36.0 if number >= 10 else 30.0})
+        for number, night in enumerate(nights([100.0] * 20))
+    ]
+    past = past_of(made[:-1], made[-1])
+    assert past is not None
+    said = past.since("op3", "server")
+    assert said.startswith("slower since the run of 2026-10-11, as 7 of 8 operations are (+2")
+    assert f"between commits {9:040x}"[:24] in said
+    assert "doubtful: the machine is slower since (its canary takes 20 % longer)" in said
+    assert past.since("op0", "server") == past.since("op3", "e2e") == ""
+
+
 def test_the_history_beside_a_run_is_found_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HARNESS_HISTORY", raising=False)
     run = slow_from(0)

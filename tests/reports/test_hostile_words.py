@@ -82,6 +82,31 @@ class Tty(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize(
+    ("words", "literal"),
+    [
+        ("@team", "&#64;&#8203;team"),  # an entity alone is resolved before anybody looks for names
+        ("fixes #12", "fixes \\#&#8203;12"),
+        ("see acme/films#12; or GH-7", "see acme/films\\#&#8203;12; or GH-&#8203;7"),
+        ("!3 and &4 and ~5", "!&#8203;3 and &amp;&#8203;4 and \\~&#8203;5"),
+        ("&#64;team", "&amp;\\#&#8203;64;team"),
+        ("100 %, 5%", "100 %, 5%"),
+        ("/approve", "&#47;approve"),
+        ("/merge this", "&#47;merge this"),
+        ("GET /rest/v1", "GET /rest/v1"),
+        ("- no list", "\\- no list"),
+        ("1. no list", "1\\. no list"),
+        ("1.5 ms", "1.5 ms"),
+        ("-5 ms, +3 %", "-5 ms, +3 %"),
+        ("===", "\\==="),
+        ("-- $x$", "\\-- <span>$</span>x<span>$</span>"),
+        ("a\\|b", "a\\\\\\|b"),
+    ],
+)
+def test_text_in_markdown_is_literal(words: str, literal: str) -> None:
+    assert summary.md(words) == literal
+
+
 def test_no_renderer_lets_these_words_act() -> None:
     no_renderer_lets_them_act(ALL)
 

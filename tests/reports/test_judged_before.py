@@ -51,6 +51,16 @@ def test_a_baseline_that_is_gone_is_named(runs: Path) -> None:
     )
 
 
+def test_a_slower_run_whose_baselines_are_gone_does_not_turn_green(runs: Path) -> None:
+    """However often it is reported: what it was slower than cannot be asked again, and was not fine."""
+    shutil.rmtree(runs / "base-3")
+    for _ in range(3):
+        after = again(runs / "run")
+        assert after["exit_code"] == 20
+        assert "what it was slower than is no longer here: swipe_deck" in str(after["reasons"])
+        assert str(after["reasons"]).count("no longer here: swipe_deck") == 1
+
+
 def test_nothing_where_nothing_was_compared(tmp_path: Path) -> None:
     run = build.save(build.realistic(run_id="run"), tmp_path / "run")
     assert judged_before(run) == JudgedBefore()

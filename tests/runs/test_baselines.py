@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def test_last_good_is_the_newest_that_passed_and_is_alike(tmp_path: Path) -> Non
     (tmp_path / "20261123T090000Z-smoke-00000009").mkdir()
     assert checked(LAST, tmp_path, build.profile(), "sandbox") == (good,)
     assert checked((*LAST, good), tmp_path, build.profile(), "sandbox") == (good,)
+    copy = shutil.copytree(good, tmp_path / "copy")
+    assert checked((good, copy), tmp_path, build.profile(), "sandbox") == (good,), "one night is no two"
+    done = CliRunner().invoke(
+        cli, ["compare", str(build.save(build.realistic(9, run_id="n"), tmp_path / "n")), str(good), str(copy)]
+    )
+    assert isinstance(done.exception, UsageError)
+    assert "named twice" in str(done.exception)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +89,28 @@ def test_nothing_is_started_for_a_baseline_that_is_not_there(
     assert isinstance(found.exception, HarnessError)
     assert found.exception.exit_code == 2
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("kind", ["below a file", "a folder", "no history", "of another"])
+def test_nothing_is_started_for_a_history_that_cannot_be_kept(kind: str, tmp_path: Path) -> None:
+    """It would only be said after the night."""
+    path = tmp_path / "h.db"
+    if kind == "below a file":
+        path.touch()
+        path = path / "h.db"
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "no history":
+        path.write_bytes(b"no database, but long enough to be taken for one " * 50)
+    else:
+        with sqlite3.connect(path) as database:
+            database.execute("create table bookings (id)")
+        database.close()
+    out = tmp_path / "runs"
+    found = CliRunner().invoke(cli, ["run", "smoke", "--history", str(path), "--out", str(out)])
+    assert isinstance(found.exception, HarnessError), found.output
+    assert found.exception.exit_code == 2, str(found.exception)
+    assert not out.exists()
 
 
 def remembered(history: Path, folder: Path, **changes: Any) -> None:
@@ -159,6 +189,24 @@ def test_a_damaged_record_is_refused_before_anything_is_sent(tmp_path: Path) -> 
             unpack(run_id, bytes_, tmp_path)
 
 
+def test_what_is_laid_out_already_stays_for_whoever_reads_it(tmp_path: Path) -> None:
+    """Two runs with one --out have the same baselines; a half of one, of a run that was killed, is made whole."""
+    packed = pack(build.save(build.realistic(1), tmp_path / "run"))
+    assert packed is not None
+    folder = unpack("x-1", packed, tmp_path)
+    latency = folder / "latency.parquet"
+    before = latency.stat()
+    unpack("x-1", packed, tmp_path)
+    assert (latency.stat().st_ino, latency.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    whole = latency.read_bytes()
+    with latency.open("rb") as reader:
+        latency.write_bytes(whole[:100])
+        unpack("x-1", packed, tmp_path)
+        assert latency.read_bytes() == whole
+        assert len(reader.read()) == 100, "who has it open keeps what it was"
+    assert not list(folder.glob(".*"))
+
+
 def test_a_record_without_its_latencies_is_not_kept(tmp_path: Path) -> None:
     folder = build.save(build.realistic(1), tmp_path / "run")
     (folder / "latency.parquet").unlink()
@@ -181,3 +229,80 @@ def test_a_target_that_serves_its_app_from_elsewhere_has_baselines_too(tmp_path:
     assert as_recorded(build.profile(), None) == build.profile()
     with pytest.raises(UsageError, match="app_origin"):
         opened((folder,), tmp_path, build.profile(), "staging")
+
+
+def test_one_damaged_record_of_a_history_costs_no_night(tmp_path: Path) -> None:
+    """Or one of a version that is no longer read: the others are the baseline, and it is said."""
+    history = tmp_path / "h.db"
+    for hour in (1, 2, 3):
+        remembered(history, night(tmp_path, hour))
+    with sqlite3.connect(history) as database:
+        (damaged,) = database.execute("select max(run_id) from records").fetchone()
+        database.execute("update records set record = ? where run_id = ?", (b"no archive", damaged))
+    database.close()
+    found = named("last-good", tmp_path)
+    assert [folder.name[:11] for folder in found.folders] == ["20261123T02", "20261123T01"]
+    assert any(damaged in note and "damaged" in note for note in found.notes)
+    with sqlite3.connect(history) as database:
+        database.execute("update records set record = ?", (b"no archive",))
+    database.close()
+    found = named("last-good", tmp_path)
+    assert (found.folders, found.problem) == ((), "")
+    assert found.notes[-1].startswith("Compared with nothing")
+
+
+def test_a_run_of_another_target_is_no_baseline_though_both_are_called_staging(tmp_path: Path) -> None:
+    """The newest in one --out may be of another deployment: its figures accuse, or excuse, this one's."""
+    theirs = night(tmp_path, 5, target_environment="staging", target_name="theirs")
+    found = opened(LAST, tmp_path, build.profile(), "staging", target="mine")
+    assert found.folders == ()
+    assert found.notes[0].startswith("Compared with nothing")
+    with pytest.raises(UsageError, match="ran against 'theirs', this run 'mine'"):
+        opened((theirs,), tmp_path, build.profile(), "staging", target="mine")
+    mine = night(tmp_path, 4, target_environment="staging", target_name="mine")
+    assert opened(LAST, tmp_path, build.profile(), "staging", target="mine").folders == (mine,)
+
+
+def test_a_baseline_that_another_harness_measured_is_one_and_said(tmp_path: Path) -> None:
+    older = night(tmp_path, 1, versions={"harness": "0.0.9"})
+    found = opened((older,), tmp_path, build.profile(), "sandbox")
+    assert found.folders == (older,)
+    (note,) = found.notes
+    assert note.startswith("The baseline was measured by harness 0.0.9, this run by ")
+
+
+def test_a_folder_called_main_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many projects have one, and the written workflow says `--baseline main`. A run of that name is a run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main").mkdir()
+    assert "no run of smoke" not in str(named("main", tmp_path).notes)
+    assert named("main", tmp_path).notes[0].startswith("Compared with nothing")
+    (tmp_path / "main").rmdir()
+    build.save(build.realistic(1), tmp_path / "main")
+    assert named("main", tmp_path).folders == (Path("main"),)
+
+
+def test_a_branch_whose_variable_is_not_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no branch"):
+        named("branch:", tmp_path)
+
+
+def test_a_run_is_on_one_side_of_a_comparison(tmp_path: Path) -> None:
+    """The two newest stand with this night for `last-good`, and are of the baseline of `main`."""
+    for hour in range(1, 10):
+        remembered(tmp_path / "h.db", night(tmp_path, hour))
+    names = (Path("last-good"), Path("main"))
+    found = opened(names, tmp_path, build.profile(), "sandbox", history=tmp_path / "h.db")
+    assert len(found.folders) == 9
+    assert found.also == ()
+
+
+def test_a_night_before_that_cannot_be_read_costs_no_comparison(tmp_path: Path) -> None:
+    before = [night(tmp_path, hour) for hour in (1, 2, 3)]
+    now = night(tmp_path, 4)
+    (before[2] / "latency.parquet").write_bytes(b"no table")
+    verdict = report(now, before[:2], also=before[2:], html=False)
+    assert verdict.comparison is not None
+    assert verdict.comparison.also == ()
+    assert any("without the nights before it" in line for line in verdict.not_checked)
+    assert verdict.exit_code == 0
