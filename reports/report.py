@@ -57,7 +57,7 @@ class NotWritten(HarnessError):
 
     def __init__(self, verdict: Verdict, error: HarnessError) -> None:
         super().__init__(error.what, where=error.where, remedy=error.remedy)
-        self.verdict = verdict
+        self.verdict, self.exit_code = verdict, error.exit_code
 
 
 @paused()

@@ -81,7 +81,8 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
         nights, accepted = store.nights(profile, target), store.accepted()
     for night in nights[-last:]:
         verdict = f"{night.verdict}{', accepted' if night.run_id in accepted else ''}"
-        click.echo(visible(f"{night.started_at[:16]}  {verdict:12}  {night.profile} on {night.target}  {_what(night)}"))
+        what = f"{night.profile} on {night.target}  {_what(night)}".rstrip()
+        click.echo(visible(f"{night.started_at[:16]}  {verdict:12}  {night.run_id}  {what}"))
     click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed; times are UTC")
     for line in flaky(nights):
         click.echo(visible(line))

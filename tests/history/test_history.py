@@ -222,7 +222,7 @@ def test_what_the_disk_does_is_no_damage(tmp_path: Path) -> None:
             store.add(night(2), bytes(100_000))
         assert "free some space" in str(full.value)
         assert [one.run_id for one in store.nights()] == ["r0001"], "all of a run, or nothing"
-    with pytest.raises(UsageError, match="cannot be opened"):
+    with pytest.raises(UsageError, match="this is no file"):
         HistoryStore(tmp_path)
 
 
@@ -305,8 +305,10 @@ def test_real_runs_are_added_and_shown(tmp_path: Path) -> None:
     assert "added (pass)" in run(path, "add", str(folder), "--commit", "abc123", "--branch", "main").output
     assert "was there (pass)" in run(path, "add", str(folder)).output
     assert (folder / VERDICT).read_text(encoding="utf-8") == said
-    assert "abc123 main" in run(path, "list").output
-    shown = run(path, "show", "2026").output
+    listed = run(path, "list").output
+    assert "abc123 main" in listed
+    (named,) = [line.split() for line in listed.splitlines() if "abc123" in line]
+    shown = run(path, "show", named[2]).output  # as the messages say: the list names them
     assert "swipe_deck (server): p50" in shown
     (line,) = run(path, "export").output.splitlines()
     assert Night.model_validate(json.loads(line)).commit == "abc123"

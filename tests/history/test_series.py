@@ -145,8 +145,8 @@ def test_what_is_small_is_no_change_however_sure(level_ms: float, factor: float)
 
 @pytest.mark.parametrize("operations", [3, 4, 5, 6])
 def test_most_of_a_few_at_once_are_told_together_and_one_of_them_by_name(operations: int) -> None:
-    """Too few to have a middle: each is dated, and then they are one change."""
-    found = changes(nights(30, lambda night, one: 1.25 + 0.05 * one if night >= 15 else 1.0, operations=operations))
+    """Too few to have a middle: each is dated, and then they are one change. None is a tenth off the others' middle."""
+    found = changes(nights(30, lambda night, one: 1.25 + 0.02 * one if night >= 15 else 1.0, operations=operations))
     assert found.alone == ()
     (together,) = found.together
     assert len(together.operations) == together.asked == operations
