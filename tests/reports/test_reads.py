@@ -76,8 +76,10 @@ def test_of_millions_of_violations_no_more_are_in_memory_than_are_shown() -> Non
     log.checked("own_profile", "owner", 3_000_000)
     for second in range(3_000):
         for _ in range(20):
-            log.violated(second * 1_000_000, 4, 7, "own_profile", "owner", ReadSeverity.WRONG, "", f"of {second}")
-    log.violated(9_000_000_000, 4, 7, "own_profile", "owner", ReadSeverity.FOREIGN, "", "the gravest")
+            log.violated(
+                second * 1_000_000, 4, 7, "own_profile", "owner", ReadViolation(ReadSeverity.WRONG, "", f"of {second}")
+            )
+    log.violated(9_000_000_000, 4, 7, "own_profile", "owner", ReadViolation(ReadSeverity.FOREIGN, "", "the gravest"))
     rows = rows_of(log)
     tracemalloc.start()
     (check,) = reads(rows)
