@@ -8,8 +8,8 @@ from typing import Literal
 from harness.capacity.step import Step
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
-from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
+from harness.run.resumed_state import changed, read_state
 
 FILE = "capacity.json"
 

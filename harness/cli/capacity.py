@@ -85,7 +85,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.config.load import load_profile, load_slo_file
     from harness.load.alive import BEAT
     from harness.record.held import held
-    from harness.record.resumed_state import digest
+    from harness.run.resumed_state import digest
     from reports.capacity_run import judged_step
     from reports.text import seconds
 

@@ -129,7 +129,7 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     from harness.levers.runner import LeversJob, measure
     from harness.levers.turns import enough, minutes, turns
     from harness.record.held import held
-    from harness.record.resumed_state import digest
+    from harness.run.resumed_state import digest
 
     folder = _folder(options["out"], resume=options["resume"])
     load_s = request.profile.phases.measure_s

@@ -9,8 +9,8 @@ from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.levers.piece import Piece
 from harness.levers.turns import Turn
-from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
+from harness.run.resumed_state import changed, read_state
 
 FILE = "pieces.json"
 

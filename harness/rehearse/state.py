@@ -9,8 +9,8 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
 from harness.record.preflight_results import PreflightRecord
-from harness.record.resumed_state import changed, read_state
 from harness.record.streams import replacing
+from harness.run.resumed_state import changed, read_state
 
 FILE = "rehearsal.json"
 WHOSE = ("target", "url", "people")

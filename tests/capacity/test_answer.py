@@ -151,7 +151,7 @@ def test_a_search_goes_on_against_the_same_deployment_alone(tmp_path: Path) -> N
 
 
 def test_profile_and_objectives_have_the_same_digest_in_every_process() -> None:
-    ask = "from harness.record.resumed_state import digest; from harness.config.load import *; " + (
+    ask = "from harness.run.resumed_state import digest; from harness.config.load import *; " + (
         "print(digest(load_profile('nightly')), digest(load_slo_file()))"
     )
     told = {
