@@ -115,6 +115,10 @@ def stage(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     (folder / "chatty.toml").write_text(block(page, "toml"))
     (folder / "visitor.py").write_text(block(page, "python"))
     (folder / "tests").symlink_to(ROOT / "tests")
+    app = folder.parent / "app" / "supabase"  # a checkout of the app beside the project, as docs/preflight.md has it
+    (app / "functions" / "hello").mkdir(parents=True)
+    (app / "config.toml").write_text('project_id = "app"\n')
+    (app / "functions" / "hello" / "index.ts").write_text('Deno.serve(() => new Response("hello"))\n')
     for _ in range(2):  # the second to be compared with the first
         done = made.does("harness run profiles/first.toml --slo slo.toml")
         assert done.returncode in VERDICTS, done.stdout + done.stderr
