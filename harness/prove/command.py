@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from harness.config.text_file import RECORD_BYTES, read_bytes
 from harness.core.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
 from harness.prove.table import Proof, markdown
 from harness.prove.trials import ProofPlan, Prover, Say
 from harness.record.streams import replacing
+from harness.run.resumed_state import read_state
 
 TABLE, DATA = "prove.md", "prove.json"
 
@@ -66,11 +64,14 @@ def prove(
 
 def _earlier(path: Path) -> Proof:
     """The proof that was interrupted."""
-    try:
-        return Proof.model_validate_json(read_bytes(path, "proof's state", limit=RECORD_BYTES))
-    except (OSError, ValidationError) as error:
-        raise UsageError(
+    return read_state(
+        Proof,
+        path,
+        absent=UsageError(
             "there is no proof to go on with",
             where=str(path),
             remedy="leave --resume out, or name the interrupted proof's folder with --out",
-        ) from error
+        ),
+        broken="this proof",
+        remedy="go on with the version of the harness that wrote it, or prove anew in another folder",
+    )
