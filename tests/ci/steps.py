@@ -110,7 +110,8 @@ class Job:
         action, given = step["uses"].partition("@")[0], step.get("with", {})
         if action == "actions/cache/restore":
             prefix = given["restore-keys"].strip()
-            kept = sorted(one for one in self.cache.glob("*") if one.name.startswith(prefix))
+            found = [one for one in self.cache.glob("*") if one.name.startswith(prefix)]
+            kept = sorted(found, key=lambda one: one.stat().st_ctime_ns)  # GitHub takes the one that was made last
             if kept:
                 shutil.copytree(kept[-1], self.workspace / given["path"], dirs_exist_ok=True)
         elif action == "actions/cache/save":
