@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import uvloop
-from proxy import LATENCY, REQUEST, chaos_proxy, own_process, toxics
+from proxy import REQUEST, chaos_proxy, own_process
 
 from short.bare import BareConnection, opened
 from short.judging import Turn
@@ -31,7 +31,7 @@ async def asking(connections: list[BareConnection]) -> None:
 
 
 def looked() -> dict[str, list[Turn]]:
-    """Without a fault, and with latency both ways."""
+    """Without a fault. With latency both ways looks lie 17 to 36 % apart: how often the proxy sleeps is chance."""
     first, last = cores()
     pin(first)
     with ExitStack() as stack:
@@ -49,8 +49,6 @@ def looked() -> dict[str, list[Turn]]:
 
         upstream, _ = stack.enter_context(own_process("target", first))
         plain = cost_of(*stack.enter_context(own_process("relay", last, "--upstream", str(upstream))))
-        api, port, pid = stack.enter_context(chaos_proxy(upstream, last))
+        _, port, pid = stack.enter_context(chaos_proxy(upstream, last))
         ours = cost_of(port, pid)
-        found = {"chaos proxy, no fault": by_turns(ours, plain, TURNS)}
-        toxics(api, *LATENCY)
-        return found | {"chaos proxy, latency": by_turns(ours, plain, TURNS)}
+        return {"chaos proxy, no fault": by_turns(ours, plain, TURNS)}

@@ -94,11 +94,4 @@ RATIOS = (
         "one through two asyncio protocols that write to each other",
         "chaos/proxy; benchmarks/proxy.py",
     ),
-    Ratio(
-        "chaos proxy, latency",
-        "relay",
-        "a request through the proxy with latency both ways",
-        "one through two asyncio protocols that write to each other",
-        "chaos/proxy, chaos/faults; benchmarks/proxy.py",
-    ),
 )
