@@ -12,13 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from harness.history.machine import CANARY_RATIO, GROWS
 from harness.record.manifest import Canary, Manifest
 from reports.model import ReportModel
-
-BUSIER = 1.4
-"""Canaries of one idle machine differ by 5 %; one busy core of two makes 1.4 to 2.3."""
-GROWS = 4
-"""A machine that is slower by x is taken to make an operation slower by up to x to this."""
 
 
 class MachineRow(ReportModel):
@@ -71,7 +67,7 @@ def busier(runs: Iterable[Manifest], baselines: Iterable[Manifest]) -> Busier | 
         Busier("a loopback round trip took", _level(now, "loopback_us") / 1000, _level(before, "loopback_us") / 1000),
     )
     slowest = max(each, key=lambda one: one.ratio)
-    return slowest if slowest.ratio >= BUSIER else None
+    return slowest if slowest.ratio >= CANARY_RATIO else None
 
 
 def _level(runs: Sequence[tuple[Canary, ...]], what: str) -> float:

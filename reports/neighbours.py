@@ -11,8 +11,8 @@ slower than the baseline's (`reports.environment`).
 
 from __future__ import annotations
 
+from harness.history.machine import GROWS
 from harness.record.manifest import Manifest, Neighbours
-from reports.environment import GROWS
 from reports.health_row import HealthRow
 from reports.text import percent, plural
 
