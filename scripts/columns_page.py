@@ -23,6 +23,7 @@ from harness.core.tables import SCHEMAS, View
 from harness.evidence import tables as evidence
 from harness.evidence.tables import StoredTable
 from harness.observe.tables import SCHEMAS as OBSERVED
+from scripts.made_page import rewrite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "notebook.md"
 MARKED = re.compile(r"(<!-- columns -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -30,12 +31,7 @@ MARKED = re.compile(r"(<!-- columns -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 def main() -> int:
     """Rewrite the page, or with --check only say whether it is as it should be."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = written(before)
-    if "--check" in sys.argv[1:]:
-        return int(after != before)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return rewrite(PAGE, written)
 
 
 def written(page: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from reports.coverage.manual import PROMISES
 from reports.coverage.model import Way
 from reports.coverage.promise import Promise
+from scripts.made_page import rewrite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "manual-coverage.md"
 HEAD = """\
@@ -37,10 +38,7 @@ load), and known facts of a schema never do.
 
 def main() -> int:
     """Write the page, or with --check only say whether it is as it should be."""
-    if "--check" in sys.argv[1:]:
-        return int(not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
+    return rewrite(PAGE, lambda _: page())
 
 
 def page() -> str:

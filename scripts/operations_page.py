@@ -19,6 +19,7 @@ from harness.core.operation_names import NAMES_OF_VIEW
 from harness.core.operation_words import DELIVERIES, OPERATIONS, REALTIME
 from harness.core.slo import LatencySlo
 from harness.core.tables import View
+from scripts.made_page import rewrite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "slo.md"
 MARKED = re.compile(r"(<!-- view (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -26,12 +27,7 @@ MARKED = re.compile(r"(<!-- view (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 def main() -> int:
     """Rewrite the page, or with --check only say whether it is as it should be."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = written(before)
-    if "--check" in sys.argv[1:]:
-        return int(after != before)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return rewrite(PAGE, written)
 
 
 def written(page: str) -> str:

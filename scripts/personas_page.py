@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.config.load import load_profile
 from harness.core.behaviour import BEHAVIOUR, Quantity
 from harness.core.distributions import Constant, Distribution, Uniform
+from scripts.made_page import rewrite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "personas.md"
 SHOWN = "nightly"
@@ -22,12 +23,7 @@ TABLE = re.compile(r"(<!-- quantities of (\w+) -->\n).*?(?=<!-- end -->)", re.DO
 
 def main() -> int:
     """Rewrite the page, or with --check only say whether it is as it should be."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = written(before)
-    if "--check" in sys.argv[1:]:
-        return int(after != before)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return rewrite(PAGE, written)
 
 
 def written(page: str) -> str:

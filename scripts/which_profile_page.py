@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.config.load import PROFILES, load_profile
 from harness.core.profile import Profile
 from harness.run.plan_limits import peak_of
+from scripts.made_page import rewrite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "which-profile.md"
 TABLE = re.compile(r"(<!-- profiles: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -24,12 +25,7 @@ OF_COMMANDS = ("prove", "levers", "pull-request")
 
 def main() -> int:
     """Rewrite the page, or with --check only say whether it is as it should be."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = written(before)
-    if "--check" in sys.argv[1:]:
-        return int(after != before)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return rewrite(PAGE, written)
 
 
 def written(page: str) -> str:

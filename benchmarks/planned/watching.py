@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psutil
+
+from harness.run.looking import looking
 
 EVERY_S = 1.0
 
@@ -22,23 +23,9 @@ class Look:
     resident: dict[int, int]
 
 
-@contextlib.contextmanager
-def watched(root: int, beside: Sequence[int]) -> Iterator[list[Look]]:
+def watched(root: int, beside: Sequence[int]) -> contextlib.AbstractContextManager[list[Look]]:
     """Looks at a process and its descendants, and at those beside it, as they come."""
-    looks: list[Look] = []
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.wait(EVERY_S):
-            looks.append(look(root, beside))
-
-    thread = threading.Thread(target=work, name="watching", daemon=True)
-    thread.start()
-    try:
-        yield looks
-    finally:
-        over.set()
-        thread.join(2 * EVERY_S)
+    return looking(lambda: look(root, beside), EVERY_S, "watching")
 
 
 def look(root: int, beside: Sequence[int]) -> Look:

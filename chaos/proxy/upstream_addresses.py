@@ -7,16 +7,13 @@ name send the next connection to another host than the one that was looked at.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import itertools
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 
+from chaos.literal_address import literal
 from chaos.proxy.address import Upstream
-
-LOCALHOST = ("127.0.0.1", "::1")
-"""Never looked up: a hosts file or a resolver could name another machine."""
 
 
 class UpstreamAddresses:
@@ -67,13 +64,3 @@ class UpstreamAddresses:
     async def _looked_up(self, loop: asyncio.AbstractEventLoop) -> tuple[str, ...]:
         found = await loop.getaddrinfo(self._upstream.host, None, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(str(one[4][0]) for one in found))
-
-
-def literal(host: str) -> tuple[str, ...]:
-    """What needs no resolver: localhost, and addresses in the usual notation. (pure)"""
-    if host.lower() == "localhost":
-        return LOCALHOST
-    try:
-        return (str(ipaddress.ip_address(host)),)
-    except ValueError:
-        return ()

@@ -8,8 +8,7 @@ from typing import Literal
 from harness.capacity.step import Step
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
-from harness.record.streams import replacing
-from harness.run.resumed_state import changed, read_state
+from harness.run.resumed_state import changed, read_state, write_state
 
 FILE = "capacity.json"
 
@@ -52,9 +51,7 @@ class SearchState(FrozenModel):
 
 def save(folder: Path, state: SearchState) -> None:
     """Whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / FILE) as draft:
-        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_state(folder / FILE, state)
 
 
 def resumed(folder: Path, asked: Asked) -> SearchState:

@@ -16,11 +16,10 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any
 
+from chaos.literal_address import literal
 from harness.core.errors import TargetError
 from harness.core.target_guard import Reach, is_loopback, shown
 
-LOCALHOST = ("127.0.0.1", "::1")
-"""Never looked up: a hosts file or a resolver could name another machine."""
 FAILURE_KEPT_S = 1.0
 """So long a failed lookup answers for the next ones."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -82,9 +81,9 @@ class Names:
         """What `host` means, where that needs no lookup any more."""
         found = self._pinned.get(host)
         if found is None:
-            literal = _literal(host)
-            if literal:
-                found = self._pinned.setdefault(host, Pinned(literal))
+            addresses = _literal(host)
+            if addresses:
+                found = self._pinned.setdefault(host, Pinned(addresses))
         return found
 
     def resolve(self, host: str) -> Pinned:
@@ -149,15 +148,7 @@ NAMES = Names()
 """Of this process."""
 
 
-@lru_cache(maxsize=256)  # asked for every connection
-def _literal(host: str) -> tuple[str, ...]:
-    """What needs no resolver: localhost, and addresses in the usual notation."""
-    if host.lower() == "localhost":
-        return LOCALHOST
-    try:
-        return (str(ipaddress.ip_address(host)),)
-    except ValueError:
-        return ()
+_literal = lru_cache(maxsize=256)(literal)  # asked for every connection
 
 
 def forbidden(host: str, addresses: Iterable[str], reach: Reach) -> str:

@@ -9,8 +9,7 @@ from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.levers.piece import Piece
 from harness.levers.turns import Turn
-from harness.record.streams import replacing
-from harness.run.resumed_state import changed, read_state
+from harness.run.resumed_state import changed, read_state, write_state
 
 FILE = "pieces.json"
 
@@ -52,9 +51,7 @@ class LeversState(FrozenModel):
 
 def save(folder: Path, state: LeversState) -> None:
     """Whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / FILE) as draft:
-        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_state(folder / FILE, state)
 
 
 def load(folder: Path) -> LeversState:

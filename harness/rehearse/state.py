@@ -9,8 +9,7 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
 from harness.record.preflight_results import PreflightRecord
-from harness.record.streams import replacing
-from harness.run.resumed_state import changed, read_state
+from harness.run.resumed_state import changed, read_state, write_state
 
 FILE = "rehearsal.json"
 WHOSE = ("target", "url", "people")
@@ -96,9 +95,7 @@ class RehearsalState(FrozenModel):
 
 def save(folder: Path, state: RehearsalState) -> None:
     """Whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / FILE) as draft:
-        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_state(folder / FILE, state)
 
 
 def resumed(folder: Path, asked: AskedRehearsal, *, to_clean_up: bool = False) -> RehearsalState:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,14 +19,13 @@ from pathlib import Path
 
 from harness.load.machine import cpu_ticks
 from harness.record.manifest import Neighbours
+from harness.run.looking import looking
 
 EVERY_S = 1.0
 FULL = 0.9
 """Of the machine's CPU time in use: from there on, who works takes it from somebody."""
 TAKEN = 0.1
 """Of the machine's CPU time in others' hands, from which on they are told."""
-MOST_KEPT = 100_000
-"""Readings, more than a day's; what comes later is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +105,16 @@ def _own(root: Path, pid: int) -> dict[int, int]:
 @contextlib.contextmanager
 def watched(root: Path = Path("/proc")) -> Iterator[list[CpuSecond]]:
     """The seconds from here on, as they come; none where the system does not tell."""
-    seconds, over = list[CpuSecond](), threading.Event()
-
-    def look() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            before = read(root)
-            while not over.wait(EVERY_S) and len(seconds) < MOST_KEPT:
-                now = read(root)
-                if (second := between(before, now, time.time())) is not None:
-                    seconds.append(second)
-                before = now
-
-    thread = threading.Thread(target=look, name="neighbours", daemon=True)
-    thread.start()
     try:
+        before = read(root)
+    except (OSError, ValueError):
+        yield []
+        return
+
+    def look() -> CpuSecond | None:
+        nonlocal before
+        then, before = before, read(root)
+        return between(then, before, time.time())
+
+    with looking(look, EVERY_S, "neighbours") as seconds:
         yield seconds
-    finally:
-        over.set()
-        thread.join(EVERY_S)

@@ -1,4 +1,4 @@
-"""A state file of earlier: read, and held against what is asked now before anything goes on."""
+"""A state file, by which what was interrupted goes on: written, read, and held against what is asked now."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from pydantic import ValidationError
 from harness.config.text_file import RECORD_BYTES, is_file, read_bytes
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
+from harness.record.streams import replacing
 
 State = TypeVar("State", bound=FrozenModel)
+
+
+def write_state(path: Path, state: FrozenModel) -> None:
+    """Whole or not at all; its folder is made where it is not. :raises OSError: the disk is full or failing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_state(model: type[State], path: Path, *, absent: UsageError, broken: str, remedy: str) -> State:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.core.target_guard import is_loopback
+from harness.run.looking import looking
 
 EVERY_S = 1.0
 LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""
-MOST_KEPT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +82,19 @@ def mean(seconds: Sequence[CoreSecond], start: float, end: float) -> float | Non
 @contextlib.contextmanager
 def target_cpu(url: str, root: Path = Path("/proc")) -> Iterator[list[CoreSecond]]:
     """The seconds from here on, as they come; none where the target is elsewhere or cannot be seen."""
-    seconds, over = list[CoreSecond](), threading.Event()
-    port = port_here(url)
-    process = None
-    if port is not None:
-        with contextlib.suppress(OSError, ValueError):
-            process = listening(port, root)
-    if process is None:
-        yield seconds
+    watched, before = 0, (0, 0.0)
+    with contextlib.suppress(OSError, ValueError):
+        if (port := port_here(url)) is not None and (process := listening(port, root)) is not None:
+            before, watched = (ticks(process, root), time.monotonic()), process
+    if not watched:
+        yield []
         return
-    watched = process
+    rate = os.sysconf("SC_CLK_TCK")
 
-    def look() -> None:
-        rate = os.sysconf("SC_CLK_TCK")
-        with contextlib.suppress(OSError, ValueError):
-            before, then = ticks(watched, root), time.monotonic()
-            while not over.wait(EVERY_S) and len(seconds) < MOST_KEPT:
-                now, at = ticks(watched, root), time.monotonic()
-                seconds.append(CoreSecond(time.time(), (now - before) / rate / max(at - then, 1e-6)))
-                before, then = now, at
+    def look() -> CoreSecond:
+        nonlocal before
+        (used, then), before = before, (ticks(watched, root), time.monotonic())
+        return CoreSecond(time.time(), (before[0] - used) / rate / max(before[1] - then, 1e-6))
 
-    thread = threading.Thread(target=look, name="target cpu", daemon=True)
-    thread.start()
-    try:
+    with looking(look, EVERY_S, "target cpu") as seconds:
         yield seconds
-    finally:
-        over.set()
-        thread.join(EVERY_S)
