@@ -46,6 +46,7 @@ from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import INTERRUPTS
+from harness.core.unusable_path import UNUSABLE, UNUSABLE_NUMBERS
 from harness.core.visible import visible, visible_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -87,10 +88,6 @@ for command in (
 ):
     cli.add_command(command)
 environment.read_options_from_environment(cli)
-
-
-UNUSABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, FileExistsError)
-"""What becomes of a path that somebody named, where nobody looked at it before: wrong usage, not a fault of ours."""
 
 
 def main() -> None:
@@ -136,7 +133,7 @@ def _outcome() -> int:
         if isinstance(error, UNUSABLE) and error.filename is not None:
             click.echo(visible(f"error: {error.filename!r:.300}: {error.strerror}"), err=True)
             return int(ExitCode.USAGE)
-        if isinstance(error, OSError) and error.errno in output_file.FULL | output_file.UNUSABLE:
+        if isinstance(error, OSError) and error.errno in output_file.FULL | UNUSABLE_NUMBERS:
             refusal = output_file.unwritable(error, Path(os.fsdecode(error.filename)) if error.filename else None)
             click.echo(visible_lines(f"error: {refusal}"), err=True)
             return int(refusal.exit_code)

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
+from harness.core.unusable_path import UNUSABLE_NUMBERS
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-UNUSABLE = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS})
-"""What the system says of a path that somebody named, beside the errors that Python has classes for."""
 FIXED = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV})
 """A file that may be written and not replaced: its folder is closed, or it is mounted alone, as into a container."""
 
@@ -42,7 +41,7 @@ def unwritable(error: OSError, path: Path | None) -> HarnessError:
 
     why, where = error.strerror or str(error), "" if path is None else shown(path)
     if error.errno in FULL or not isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError):
-        kind = UsageError if error.errno in UNUSABLE else HarnessError
+        kind = UsageError if error.errno in UNUSABLE_NUMBERS else HarnessError
         return kind(
             f"this file could not be written: {why}",
             where=where,

@@ -7,7 +7,6 @@ an artifact) are merged by run id.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import sqlite3
 from collections import Counter
@@ -17,6 +16,7 @@ from types import TracebackType
 
 from harness.config.text_file import is_file, shown
 from harness.core.errors import ExitCode, HarnessError, UsageError
+from harness.core.unusable_path import UNUSABLE, UNUSABLE_NUMBERS
 from harness.history.choose import COUNT, WITH, is_good
 from harness.history.model import Night
 
@@ -282,7 +282,7 @@ class HistoryStore:
         except sqlite3.DatabaseError as error:
             raise self._said(error) from error
         except OSError as error:
-            kind = UsageError if isinstance(error, _NO_PLACE) or error.errno in _NO_NAME else HarnessError
+            kind = UsageError if isinstance(error, UNUSABLE) or error.errno in UNUSABLE_NUMBERS else HarnessError
             raise kind(
                 f"the history cannot be written: {error.strerror or error}",
                 where=shown(self.path),
@@ -314,11 +314,6 @@ class HistoryStore:
             where=str(self.path),
             remedy="name another file, or restore it from a copy",
         )
-
-
-_NO_PLACE = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-_NO_NAME = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS})
-"""Of a path that somebody named: wrong usage, where a disk that is full is not."""
 
 
 def _refuse_others(path: Path, *, make: bool) -> None:
